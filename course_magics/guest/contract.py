@@ -1,0 +1,73 @@
+"""The guest folder and its ``guest.json``: what whoever starts a machine from it may rely on.
+
+A guest folder (cache ``guest/<hash>/``, and the unpacked Vagrant box ``course/debian12``) holds
+
+=============== ==================================================================================
+``guest.json``  the keys below
+``vmlinuz``     kernel, given to QEMU by ``-kernel``
+``initrd.img``  initial RAM disk, given by ``-initrd``
+``box.img``     only in the Vagrant box: the same file as ``disk.qcow2`` (``files.disk`` names it)
+``disk.qcow2``  clean root file system (ext4 on the bare disk ``/dev/vda``); base of a **cold** boot
+``ready.qcow2`` overlay on the disk above (backing file by relative name): the disk at the moment
+                of the snapshot
+``ready.state`` memory and devices at that moment (a QEMU migration stream)
+=============== ==================================================================================
+
+None of these files is ever written to. Each machine gets an overlay of its own, made in 20 ms::
+
+    qemu-img create -q -f qcow2 -F qcow2 -b FOLDER/ready.qcow2 MACHINE.qcow2    # snapshot start
+    qemu-img create -q -f qcow2 -F qcow2 -b FOLDER/disk.qcow2  MACHINE.qcow2    # cold boot
+
+The keys of ``guest.json``:
+
+``format``        1
+``name``          ``course/debian12``
+``hash``          hash of everything the guest was made from; the folder's name in the cache
+``files``         names in the folder: ``kernel initrd disk ready_disk ready_state``
+``machine``       versioned machine type, for ``-machine``
+``machine_args``  list: devices and switches **without** accelerator, CPU, memory, kernel, back ends
+``accel``         for ``-accel`` with the snapshot (software emulation)
+``cpu_model``     for ``-cpu`` with the snapshot
+``memory_mb``     MiB, for ``-m``
+``cpus``          for ``-smp``
+``append``        kernel command line
+``snapshot``      ``"ready"``, or null where the guest has no snapshot
+``qemu_version``  QEMU that made the snapshot, e.g. ``"7.2.22"``
+``ssh_user``      ``vagrant`` (password-less sudo; the insecure public key of Vagrant is authorised)
+``ssh_host_keys`` public host keys, as lines for ``known_hosts`` without the host name
+``nics``          guest names of the two network cards: ``{"net0": "eth0", "net1": "eth1"}``
+``disk_gb``       virtual size of the disk, GiB
+``packages``      ``{name: version}`` of the guest's Debian packages
+``sizes``         bytes of each file
+``seconds``       what each part of the build took
+``built_by``      version of ``course_magics``
+
+Starting a machine: the launcher adds the back ends, under exactly these ids::
+
+    qemu-system-x86_64 -machine MACHINE -accel ACCEL -cpu CPU_MODEL -m MEMORY_MB -smp CPUS
+      *MACHINE_ARGS
+      -kernel F/vmlinuz -initrd F/initrd.img -append APPEND
+      -drive  if=none,id=disk0,file=MACHINE.qcow2,format=qcow2,discard=unmap
+      -netdev user,id=net0,hostfwd=tcp:127.0.0.1:PORT-:22
+      -netdev hubport,id=net1,hubid=1           (or socket/stream/dgram: a private network)
+      -chardev file,id=serial0,path=console.log (or socket, null: the serial console ttyS0)
+      -chardev socket,id=agent0,path=agent.sock,server=on,wait=off   (or null: qemu-guest-agent)
+      -qmp unix:qmp.sock,server=on,wait=off
+      -incoming 'exec:cat F/ready.state'        (snapshot start only)
+
+* **Snapshot start** needs ``-machine -accel -cpu -m -smp`` and ``machine_args`` exactly as in the
+  file, the same kernel and initrd, and a QEMU not older than ``qemu_version``. Back ends may be
+  of any kind. QMP's ``query-status`` says ``inmigrate`` until loaded, then ``running``; QEMU exits
+  with a message on stderr when the snapshot does not fit: boot cold then.
+* **Cold boot**: no ``-incoming``, the other base; memory, CPUs, accelerator (``kvm`` with
+  ``-cpu host``) are free.
+* **After a snapshot start** the guest's clock stands at the moment of the snapshot; set it first
+  of all: ``sudo date -s @EPOCH`` over ssh, or ``guest-set-time`` of the guest agent. The kernel's
+  random generator is reseeded by itself (``vmgenid``).
+* **Network**: ``eth0`` takes its address by DHCP from QEMU's user network (10.0.2.15, the host is
+  10.0.2.2). ``eth1`` is down and unconfigured; every machine has the same MAC on it, so before
+  joining machines give each its own: ``ip link set eth1 address 52:54:00:XX:XX:XX``.
+* ``savevm NAME`` / ``-loadvm NAME`` work on the machine's own overlay (Vagrant's snapshots,
+  suspend and resume); a machine started by ``-incoming`` is later resumed by ``-loadvm`` alone.
+* Docker is in the guest, socket-activated: nothing of it runs until ``docker`` is called.
+"""
