@@ -1,0 +1,30 @@
+"""Docker and Vagrant as IPython magics, on the real thing: `%load_ext course_magics`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by `%load_ext course_magics`: adds the magics, `%container run?` and the settings."""
+    from course_magics import magics, settings
+    from course_magics.magics import question
+
+    settings.load(shell)
+    magics.register(shell)
+    question.register(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by `%unload_ext course_magics`: leaves IPython as it was before."""
+    from course_magics import magics, settings
+    from course_magics.magics import question
+
+    question.unregister(shell)
+    magics.unregister(shell)
+    settings.unload(shell)

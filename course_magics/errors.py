@@ -1,0 +1,101 @@
+"""What can go wrong, said in a few lines a reader can act on.
+
+Every fault that a cell can meet is a `CourseError`. It fails the cell and shows no traceback of
+ours: IPython asks an exception for `_render_traceback_` and prints what that returns.
+IPython's own `UsageError` is never raised: a cell that ends with it passes nbval and nbmake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_RED, _DIM, _RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
+
+
+class CourseError(Exception):
+    """A fault of the engine, the machine or the cell's own text.
+
+    message: what was wrong, one line. command: the docker or vagrant line that failed.
+    status: its exit status. detail: the engine's own words. hint: what to type or do next.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        command: str | None = None,
+        status: int | None = None,
+        detail: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.command = command
+        self.status = status
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive Exception's own pickling.
+        return (_rebuild, (type(self), self.message, self.__dict__))
+
+    def lines(self) -> list[str]:
+        """The message as plain lines: what, the engine's words, the command, what next."""
+        lines = [self.message]
+        if self.detail:
+            lines += [f"  | {line}" for line in self.detail.strip("\n").splitlines()]
+        if self.command:
+            ended = f"  (exit status {self.status})" if self.status is not None else ""
+            lines.append(f"  $ {self.command}{ended}")
+        if self.hint:
+            lines += [
+                f"  {'→' if i == 0 else ' '} {h}" for i, h in enumerate(self.hint.split("\n"))
+            ]
+        return lines
+
+    def _render_traceback_(self) -> list[str]:
+        first, *rest = self.lines()
+        return [f"{_RED}{type(self).__name__}{_RESET}: {first}", *rest]
+
+
+def _rebuild(kind: type[CourseError], message: str, state: dict[str, object]) -> CourseError:
+    error = kind(message)
+    error.__dict__.update(state)
+    return error
+
+
+class OptionError(CourseError):
+    """The cell's own words: an unknown word or flag, a missing or impossible value."""
+
+
+class EngineError(CourseError):
+    """The Docker engine: not found, not answering, or it refused what was asked."""
+
+
+class BuildError(CourseError):
+    """A step of a Dockerfile failed."""
+
+
+class ContainerError(CourseError):
+    """A container's program ended with a status other than 0."""
+
+
+class MachineError(CourseError):
+    """Vagrant or one of its machines: not installed, refused, or a command in it failed."""
+
+
+class Interrupted(CourseError, KeyboardInterrupt):
+    """The reader pressed ■. The message says what was stopped.
+
+    Also a KeyboardInterrupt, so that `except KeyboardInterrupt` around a magic still works.
+    """
+
+
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word most like `word`, or None when nothing is near."""
+    near = get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return near[0] if near else None

@@ -1,0 +1,62 @@
+"""What the course made carries labels, so that it, and nothing else, can be found and removed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from pathlib import Path
+
+SESSION = "course-magics.session"
+NOTEBOOK = "course-magics.notebook"
+LESSON = "course-magics.lesson"
+#: On a foreground container: who waits for it. It dies with that process.
+OWNER = "course-magics.owner"
+
+_session = uuid.uuid4().hex[:12]
+
+
+def ours(*, foreground: bool = False) -> dict[str, str]:
+    """The labels for something made now. foreground: it must not outlive this process."""
+    labels = {SESSION: _session}
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    if notebook:
+        labels[NOTEBOOK] = Path(notebook).name
+    lesson = os.environ.get("COURSE_LESSON", "")
+    if lesson:
+        labels[LESSON] = lesson
+    if foreground:
+        labels[OWNER] = owner()
+    return labels
+
+
+def owner() -> str:
+    """This process, told apart from a later one with the same pid: host, pid, start time."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def is_orphan(label: str) -> bool:
+    """Whether the process that `label` (a value of `OWNER`) names has gone.
+
+    False for another host's, whose processes cannot be seen from here.
+    """
+    host, _, rest = label.partition(":")
+    pid, _, started = rest.partition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    return _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """A process's start time (clock ticks since boot), from /proc; "" where it is not there."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        if Path("/proc/self").exists():
+            return ""
+        try:  # no /proc (macOS): existence is all that can be told
+            os.kill(pid, 0)
+        except (OSError, OverflowError):
+            return ""
+        return "alive"
+    return stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,1 @@
+"""Vagrant's nouns over the real `vagrant` command. Nothing here knows IPython."""

@@ -1,0 +1,59 @@
+"""What every magic does around its own work: read the line, call, bind, let the cell fail."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from course_magics import settings
+from course_magics.errors import CourseError, Interrupted, OptionError
+from course_magics.magics.grammar import Call, Magic, parse
+from course_magics.magics.help import Help
+from course_magics.magics.words import split
+from course_magics.streams import Stream
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = None) -> Any:
+    """Run one cell of `magic`. Returns the result object, which IPython shows or assigns.
+
+    Raises CourseError, which fails the cell; with `--no-raise` its words are printed instead.
+    """
+    tokens = split(line, shell.user_ns)
+    if tokens in (["--help"], ["-h"], ["help"]) and len(magic.words) > 1:
+        return Help(magic)
+    call = parse(magic, tokens, cell)
+    if call.flags.get("help"):
+        return Help(magic, call.word)
+    name = call.flags.get("output") if _is_ours(call, "output") else None
+    if name is not None and not name.isidentifier():
+        raise OptionError(f"{call.sign}: -o takes a Python name, not {name!r}")
+    if call.word.handler is None:
+        raise OptionError(f"{call.sign} cannot be used here")
+    try:
+        result = call.word.handler(call)
+    except Interrupted:
+        raise
+    except CourseError as error:
+        if not call.flags.get("no_raise"):
+            raise
+        print("\n".join(error.lines()))
+        result = getattr(error, "result", None)
+    if name:
+        shell.user_ns[name] = result
+    return result
+
+
+def _is_ours(call: Call, key: str) -> bool:
+    return all(flag.key != key for flag in call.word.flags)
+
+
+def cell_streams() -> tuple[Stream, Stream]:
+    """The running cell's stdout and stderr as bounded streams. Close both when done."""
+    limit = settings.current().output_limit
+    return (
+        Stream(sys.stdout.write, sys.stdout.flush, limit=limit),
+        Stream(sys.stderr.write, sys.stderr.flush, limit=limit),
+    )

@@ -1,0 +1,365 @@
+"""The words and flags of the magics, and a parser that reads them as docker's own CLI does.
+
+A `Flag` and a `Word` are data: the parser, the help text, and later the completion and the
+reference tables all read the same declaration. The rules are those of pflag, which docker uses
+(https://pkg.go.dev/github.com/spf13/pflag): `--name value`, `--name=value`, `-n value`, `-nvalue`,
+`-it`, `--switch=false`, `--` ends the flags, and after `run IMAGE` nothing is a flag any more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from course_magics.errors import OptionError, closest
+
+Kind = Literal["switch", "text", "list", "integer", "number", "bytes", "seconds"]
+
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_DURATION = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag: `names` as typed ("-p --publish"), what its value is, and what it does.
+
+    kind: switch (no value), text, list (may be given many times), integer, number,
+    bytes ("512m" → int bytes), seconds ("1m30s" or "90" → float seconds).
+    value: the placeholder in the help. values: the only values allowed.
+    offers: what completes the value ("image", "container", …).
+    """
+
+    names: str
+    help: str
+    kind: Kind = "switch"
+    value: str = ""
+    default: Any = None
+    values: tuple[str, ...] = ()
+    offers: str = ""
+
+    @property
+    def long(self) -> str:
+        """The name that messages use: the long one where there is one."""
+        return self.names.split()[-1]
+
+    @property
+    def key(self) -> str:
+        """The attribute under which a `Call` holds the value."""
+        return self.long.lstrip("-").replace("-", "_")
+
+    def empty(self) -> Any:
+        """The value when the flag is not given."""
+        if self.kind == "list":
+            return []
+        return False if self.kind == "switch" and self.default is None else self.default
+
+    def read(self, text: str) -> Any:
+        """`text` as this flag's value. Raises ValueError that says what is allowed."""
+        if self.values and text not in self.values:
+            raise ValueError(f"one of {', '.join(self.values)}")
+        return _READERS[self.kind](text)
+
+
+def _switch(text: str) -> bool:
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError("true or false")
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError("a number such as 0.5") from None
+    if not math.isfinite(value):
+        raise ValueError("a number such as 0.5")
+    return value
+
+
+def read_bytes(text: str) -> int:
+    """Docker's sizes in bytes: "512m", "1.5g", "1024" (binary units). ValueError otherwise."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
+    if not match:
+        raise ValueError("a size such as 512m or 1g")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def read_seconds(text: str) -> float:
+    """Go's durations in seconds: "1m30s", "500ms", or a plain number. ValueError otherwise."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+", text):
+        raise ValueError("a time such as 10s or 1m30s")
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
+    return sum(float(amount) * _DURATION[unit] for amount, unit in parts)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "switch": _switch,
+    "text": str,
+    "list": str,
+    "integer": _integer,
+    "number": _number,
+    "bytes": read_bytes,
+    "seconds": read_seconds,
+}
+
+#: Ours, beside docker's: every word takes them.
+COMMON = (
+    Flag("-o --output", "bind the result to this Python name", "text", "NAME"),
+    Flag("--no-raise", "let the cell pass when the command fails"),
+    Flag("-h --help", "show this help"),
+)
+
+
+@dataclass(frozen=True)
+class Word:
+    """One subcommand.
+
+    name: as typed ("run", "snapshot save"). usage: its arguments ("IMAGE [COMMAND] [ARG...]").
+    interspersed: whether flags may follow arguments (docker's `run` and `exec` forbid it).
+    cell: what the cell's body is in the `%%` form; empty means there is no such form.
+    offers: what completes each argument. handler: what the magic calls, with the `Call`.
+    """
+
+    name: str
+    summary: str
+    usage: str = ""
+    flags: tuple[Flag, ...] = ()
+    interspersed: bool = True
+    cell: str = ""
+    offers: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    handler: Callable[[Call], Any] | None = field(default=None, compare=False)
+
+    @property
+    def all_flags(self) -> tuple[Flag, ...]:
+        """Docker's flags, and those of ours whose name docker does not use for this word."""
+        taken = {n for f in self.flags for n in f.names.split()}
+        ours = []
+        for flag in COMMON:
+            names = [n for n in flag.names.split() if n not in taken]
+            if flag.long in names:
+                ours.append(Flag(" ".join(names), flag.help, flag.kind, flag.value))
+        return (*self.flags, *ours)
+
+    def arity(self) -> tuple[int, int | None]:
+        """The least and the greatest number of arguments (None: any number)."""
+        parts = re.findall(r"\[[^\]]*\]\S*|\S+", self.usage)
+        least = sum(not p.startswith("[") for p in parts)
+        return least, None if "..." in self.usage else len(parts)
+
+
+@dataclass(frozen=True)
+class Magic:
+    """One magic: its name after the %, the program it mirrors, and its words.
+
+    A magic without subcommands has one word with an empty name.
+    """
+
+    name: str
+    program: str
+    words: tuple[Word, ...]
+
+    def sign(self, word: Word | None = None, *, cell: bool = False) -> str:
+        """How it is typed: "%container run", "%%dockerfile"."""
+        return f"{'%%' if cell else '%'}{self.name} {word.name if word else ''}".rstrip()
+
+
+@dataclass
+class Call:
+    """A parsed cell: the word, its flags' values, its arguments, and the cell's body.
+
+    A flag's value is an attribute: `call.publish`. given: the keys of the flags that were typed.
+    line: the same in a terminal, without the flags that are only ours.
+    """
+
+    magic: Magic
+    word: Word
+    flags: dict[str, Any]
+    given: frozenset[str]
+    args: list[str]
+    cell: str | None
+    line: str
+
+    @property
+    def sign(self) -> str:
+        """How the cell began: "%container run"."""
+        return self.magic.sign(self.word, cell=self.cell is not None)
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return self.__dict__["flags"][key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+
+def parse(magic: Magic, tokens: Sequence[str], cell: str | None = None) -> Call:
+    """Read `tokens` (the words after the magic's name). cell: the body of a `%%` cell.
+
+    Raises OptionError: unknown word or flag with the closest match, missing or impossible value,
+    wrong number of arguments, a cell body where none is taken.
+    """
+    word, rest = _find_word(magic, list(tokens), cell)
+    call = _Reader(magic, word, cell).read(rest)
+    if not call.flags.get("help"):
+        _check_arguments(call)
+    return call
+
+
+def _find_word(magic: Magic, tokens: list[str], cell: str | None) -> tuple[Word, list[str]]:
+    names = {n: w for w in magic.words for n in (w.name, *w.aliases)}
+    if "" in names and (not tokens or tokens[0].startswith("-") or len(names) == 1):
+        return names[""], tokens
+    sign = magic.sign(cell=cell is not None)
+    if not tokens:
+        first = ", ".join(w.name for w in magic.words[:6])
+        raise OptionError(
+            f"{sign}: a word is missing",
+            hint=f"type one of: {first}, …\n{magic.sign()} --help lists them all",
+        )
+    for length in (2, 1):
+        name = " ".join(tokens[:length])
+        if len(tokens) >= length and name in names:
+            return names[name], tokens[length:]
+    typed, second = tokens[0], tokens[1] if len(tokens) > 1 else ""
+    group = sorted(n for n in names if n.startswith(f"{typed} "))
+    if group:
+        near = closest(f"{typed} {second}", group) if second else None
+        allowed = ", ".join(n.removeprefix(f"{typed} ") for n in group)
+        raise OptionError(
+            f"{sign} {typed}: " + (f"unknown word {second!r}" if second else "a word is missing"),
+            hint=(f"did you mean {sign} {near}?\n" if near else "") + f"allowed: {allowed}",
+        )
+    near = closest(typed, [n for n in names if n])
+    raise OptionError(
+        f"{sign}: unknown word {typed!r}",
+        hint=f"did you mean {sign} {near}?" if near else f"{magic.sign()} --help lists the words",
+    )
+
+
+class _Reader:
+    """Reads the flags and arguments of one word."""
+
+    def __init__(self, magic: Magic, word: Word, cell: str | None) -> None:
+        self.magic, self.word, self.cell = magic, word, cell
+        self.sign = magic.sign(word, cell=cell is not None)
+        self.by_name = {n: f for f in word.all_flags for n in f.names.split()}
+        self.flags: dict[str, Any] = {f.key: f.empty() for f in word.all_flags}
+        self.given: set[str] = set()
+        self.args: list[str] = []
+        self.typed: list[str] = []  # what a terminal would need: without our own flags
+
+    def read(self, tokens: list[str]) -> Call:
+        queue = list(tokens)
+        while queue:
+            token = queue.pop(0)
+            if token == "--":
+                self.typed += [token, *queue]
+                self.args += queue
+                break
+            if token == "-" or not token.startswith("-"):
+                self.typed.append(token)
+                self.args.append(token)
+                if not self.word.interspersed:
+                    self.typed += queue
+                    self.args += queue
+                    break
+                continue
+            self._flag(token, queue)
+        words = [self.magic.program, *self.word.name.split(), *self.typed]
+        line = shlex.join(words)
+        given = frozenset(self.given)
+        return Call(self.magic, self.word, self.flags, given, self.args, self.cell, line)
+
+    def _flag(self, token: str, queue: list[str]) -> None:
+        typed = [token]
+        theirs = False
+        for flag, name, text in self._flags_in(token):
+            theirs = theirs or flag in self.word.flags
+            if text is None and flag.kind == "switch":
+                text = "true"
+            elif text is None:
+                if not queue:
+                    raise OptionError(
+                        f"{self.sign}: {name} needs a value: {name} {flag.value or 'VALUE'}"
+                    )
+                text = queue.pop(0)
+                typed.append(text)
+            self._store(flag, name, text)
+        if theirs:
+            self.typed += typed
+
+    def _store(self, flag: Flag, name: str, text: str) -> None:
+        try:
+            value = flag.read(text)
+        except ValueError as error:
+            raise OptionError(f"{self.sign}: {name} takes {error}, not {text!r}") from None
+        self.given.add(flag.key)
+        if flag.kind == "list":
+            self.flags[flag.key].append(value)
+        else:
+            self.flags[flag.key] = value
+
+    def _flags_in(self, token: str) -> Iterator[tuple[Flag, str, str | None]]:
+        """The flags of one token: `--name[=value]`, `-abc`, `-nvalue`, `-n=value`."""
+        if token.startswith("--"):
+            name, equals, text = token.partition("=")
+            yield self._known(name), name, text if equals else None
+            return
+        if f"-{token.partition('=')[0]}" in self.by_name and token[:2] not in self.by_name:
+            raise self._unknown(token, f"-{token}")  # `-name` for `--name` is a common slip
+        letters = token[1:]
+        while letters:
+            name, letters = f"-{letters[0]}", letters[1:]
+            flag = self._known(name)
+            if letters.startswith("="):
+                yield flag, name, letters[1:]
+                return
+            if flag.kind != "switch" and letters:
+                yield flag, name, letters
+                return
+            yield flag, name, None
+
+    def _known(self, name: str) -> Flag:
+        if name not in self.by_name:
+            near = closest(name, self.by_name) if name.startswith("--") else None
+            raise self._unknown(name, near)
+        return self.by_name[name]
+
+    def _unknown(self, name: str, near: str | None) -> OptionError:
+        see = f"{self.magic.sign(self.word)} --help lists the flags"
+        return OptionError(
+            f"{self.sign}: unknown flag {name}", hint=f"did you mean {near}?" if near else see
+        )
+
+
+def _check_arguments(call: Call) -> None:
+    least, most = call.word.arity()
+    usage = f"{call.sign} {call.word.usage}".rstrip()
+    if call.cell is not None and not call.word.cell:
+        raise OptionError(
+            f"{call.sign} takes no cell body",
+            hint=f"type it on one line: {usage.replace('%%', '%')}",
+        )
+    if len(call.args) < least:
+        raise OptionError(f"{call.sign}: too few arguments", hint=f"usage: {usage}")
+    if most is not None and len(call.args) > most:
+        extra = " ".join(call.args[most:])
+        raise OptionError(f"{call.sign}: too many arguments: {extra}", hint=f"usage: {usage}")

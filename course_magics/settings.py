@@ -1,0 +1,66 @@
+"""The settings: traits of `%config CourseMagics`, and the same names in a pyproject file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Int, TraitError, Unicode
+from traitlets.config import SingletonConfigurable
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class CourseMagics(SingletonConfigurable):
+    """Settings of course_magics."""
+
+    engine = Unicode(
+        "",
+        help="Engine to use: a docker context or a URL (unix:///run/docker.sock); empty: find one.",
+    ).tag(config=True)
+    live = Bool(True, help="Show live views (progress of a build) where the front end can.").tag(
+        config=True
+    )
+    output_limit = Int(
+        1_000_000, min=1000, help="Bytes of a stream shown in a cell before its middle is left out."
+    ).tag(config=True)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Make `%config CourseMagics` work in `shell` and read the nearest pyproject file."""
+    found = CourseMagics.instance(parent=shell)
+    if found not in shell.configurables:
+        shell.configurables.append(found)  # type: ignore[arg-type]
+    for name, value in _from_pyproject(Path.cwd()).items():
+        if name in found.trait_names(config=True):
+            try:
+                setattr(found, name, value)
+            except TraitError as error:
+                print(f"[tool.course_magics] in pyproject.toml: {error}")
+        else:
+            allowed = ", ".join(found.trait_names(config=True))
+            print(f"[tool.course_magics] in pyproject.toml: unknown {name!r}; allowed: {allowed}")
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take `%config CourseMagics` away again."""
+    shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, CourseMagics)]
+    CourseMagics.clear_instance()
+
+
+def current() -> CourseMagics:
+    """The settings in force; the defaults outside IPython."""
+    return CourseMagics.instance()
+
+
+def _from_pyproject(folder: Path) -> dict[str, Any]:
+    for place in (folder, *folder.parents):
+        try:
+            with (place / "pyproject.toml").open("rb") as file:
+                table = tomllib.load(file).get("tool", {}).get("course_magics", {})
+        except (OSError, tomllib.TOMLDecodeError):
+            continue
+        return dict(table) if isinstance(table, dict) else {}
+    return {}

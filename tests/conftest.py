@@ -1,0 +1,76 @@
+"""What the tests share: what is on this machine, and what `COURSE_REQUIRE=all` makes of a lack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.testing.globalipapp import start_ipython
+
+from course_magics import engine
+from course_magics.errors import CourseError
+
+_MARKS = {"engine": "a Docker engine", "machine": "vagrant and QEMU", "browser": "Chromium"}
+
+
+def _lacks(mark: str) -> str | None:
+    """Why tests with this mark cannot run here, or None."""
+    if mark == "engine":
+        try:
+            engine.current()
+        except CourseError as error:
+            return str(error)
+        return None
+    needed = {"machine": ("vagrant", "qemu-system-x86_64"), "browser": ("chromium",)}[mark]
+    missing = [tool for tool in needed if shutil.which(tool) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    lacks: dict[str, str | None] = {}
+    for item in items:
+        for mark, need in _MARKS.items():
+            if item.get_closest_marker(mark) is None:
+                continue
+            if mark not in lacks:
+                lacks[mark] = _lacks(mark)
+            if lacks[mark] and os.environ.get("COURSE_REQUIRE") != "all":
+                item.add_marker(pytest.mark.skip(reason=f"needs {need}: {lacks[mark]}"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    required = os.environ.get("COURSE_REQUIRE") == "all"
+    if report.skipped and required and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped under COURSE_REQUIRE=all: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def _shell() -> InteractiveShell:
+    shell = start_ipython()
+    return shell if shell is not None else InteractiveShell.instance()
+
+
+@pytest.fixture
+def ip(_shell: InteractiveShell) -> Iterator[InteractiveShell]:
+    """An IPython with the extension loaded, its variables emptied afterwards."""
+    before = set(_shell.user_ns)
+    _shell.run_line_magic("load_ext", "course_magics")
+    yield _shell
+    _shell.run_line_magic("unload_ext", "course_magics")
+    for name in set(_shell.user_ns) - before:
+        del _shell.user_ns[name]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
