@@ -6,14 +6,14 @@ A guest folder (cache ``guest/<hash>/``, and the unpacked Vagrant box ``course/d
 ``guest.json``  the keys below
 ``vmlinuz``     kernel, given to QEMU by ``-kernel``
 ``initrd.img``  initial RAM disk, given by ``-initrd``
-``box.img``     only in the Vagrant box: the same file as ``disk.qcow2`` (``files.disk`` names it)
 ``disk.qcow2``  clean root file system (ext4 on the bare disk ``/dev/vda``); base of a **cold** boot
 ``ready.qcow2`` overlay on the disk above (backing file by relative name): the disk at the moment
                 of the snapshot
 ``ready.state`` memory and devices at that moment (a QEMU migration stream)
 =============== ==================================================================================
 
-None of these files is ever written to. Each machine gets an overlay of its own, made in 20 ms::
+The Vagrant box has these files under the same names, and ``metadata.json`` and ``Vagrantfile``.
+None of the files is ever written to. Each machine gets an overlay of its own, made in 20 ms::
 
     qemu-img create -q -f qcow2 -F qcow2 -b FOLDER/ready.qcow2 MACHINE.qcow2    # snapshot start
     qemu-img create -q -f qcow2 -F qcow2 -b FOLDER/disk.qcow2  MACHINE.qcow2    # cold boot
@@ -59,11 +59,20 @@ Starting a machine: the launcher adds the back ends, under exactly these ids::
   file, the same kernel and initrd, and a QEMU not older than ``qemu_version``. Back ends may be
   of any kind. QMP's ``query-status`` says ``inmigrate`` until loaded, then ``running``; QEMU exits
   with a message on stderr when the snapshot does not fit: boot cold then.
+* **Waiting for ssh**: after a snapshot start wait for ``running`` before the first connection
+  (1.0-1.4 s in all), and on a cold boot try with short time-outs (connect, read the banner
+  ``SSH-`` within 1 s, else close and try again): what a connection sends before the guest can
+  answer is repeated by QEMU with growing pauses, and costs 5 s and more.
+* ``net0`` has to be of type ``user`` (its state is in the snapshot); ``net1`` may be of any kind
+  but ``user``. QEMU's warning that a hub is not connected means nothing.
 * **Cold boot**: no ``-incoming``, the other base; memory, CPUs, accelerator (``kvm`` with
   ``-cpu host``) are free.
-* **After a snapshot start** the guest's clock stands at the moment of the snapshot; set it first
-  of all: ``sudo date -s @EPOCH`` over ssh, or ``guest-set-time`` of the guest agent. The kernel's
-  random generator is reseeded by itself (``vmgenid``).
+* **After a snapshot start**, ``-loadvm`` or a resume the guest's clock stands at the moment of the
+  save. The guest's own service ``course-clock`` sees that within half a second, sets the clock
+  from the hardware clock, which QEMU keeps at the host's time, and reseeds the kernel's random
+  generator. Whoever needs it right at once: ``sudo date -s @EPOCH`` over ssh.
+* **Power off**: ``sudo shutdown -h now`` over ssh, QMP ``system_powerdown``, or the guest agent's
+  ``guest-shutdown``; QEMU ends by itself.
 * **Network**: ``eth0`` takes its address by DHCP from QEMU's user network (10.0.2.15, the host is
   10.0.2.2). ``eth1`` is down and unconfigured; every machine has the same MAC on it, so before
   joining machines give each its own: ``ip link set eth1 address 52:54:00:XX:XX:XX``.

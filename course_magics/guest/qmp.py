@@ -1,0 +1,83 @@
+"""A small client of QEMU's monitor protocol (QMP) on a unix socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from course_magics.errors import MachineError
+
+
+class Qmp:
+    """One connection. Commands are answered in order; events are kept aside."""
+
+    def __init__(self, path: Path, timeout: float = 10.0) -> None:
+        """Connect to the socket at `path`, waiting at most `timeout` seconds for it to be there.
+
+        MachineError when nothing answers by then.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(timeout)
+            try:
+                self._socket.connect(str(path))
+                break
+            except OSError as error:
+                self._socket.close()
+                if time.monotonic() > end:
+                    raise MachineError(
+                        "QEMU's monitor does not answer.", detail=f"{path}: {error}"
+                    ) from error
+                time.sleep(0.02)
+        self._stream = self._socket.makefile("rwb")
+        self.events: list[dict[str, Any]] = []
+        self._read()
+        self.command("qmp_capabilities")
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """Send one command and return its answer; MachineError where QEMU refuses it."""
+        words = {key.replace("_", "-"): value for key, value in arguments.items()}
+        message = {"execute": name, "arguments": words} if words else {"execute": name}
+        try:
+            self._stream.write(json.dumps(message).encode() + b"\n")
+            self._stream.flush()
+            while True:
+                answer = self._read()
+                if "event" in answer:
+                    self.events.append(answer)
+                elif "error" in answer:
+                    raise MachineError(
+                        "QEMU refused a command.", command=name, detail=answer["error"].get("desc")
+                    )
+                else:
+                    return answer.get("return")
+        except OSError as error:
+            raise MachineError("QEMU went away.", command=name, detail=str(error)) from error
+
+    def _read(self) -> dict[str, Any]:
+        line = self._stream.readline()
+        if not line:
+            raise MachineError("QEMU closed its monitor.")
+        answer = json.loads(line)
+        assert isinstance(answer, dict)
+        return answer
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
