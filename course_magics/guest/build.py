@@ -38,9 +38,9 @@ def guest_folder() -> Path:
 
 
 def installed_guest() -> Guest | None:
-    """The guest that belongs to this version of the recipe, where it has been made or fetched."""
+    """The guest that was fetched, else the one made by this version of the recipe, else None."""
     folder = guest_folder()
-    for name in (recipe.recipe_hash(qemu_version()), *_fetched(folder)):
+    for name in (*_fetched(folder), recipe.recipe_hash(qemu_version())):
         try:
             return Guest.load(folder / name)
         except MachineError:
@@ -57,7 +57,9 @@ def _fetched(folder: Path) -> list[str]:
 
 
 def build_guest(say: Say, force: bool = False) -> Guest:
-    """Make the guest, or return the one made before from the same inputs (unless `force`).
+    """Make the guest, or return the one fetched or made before from the same inputs.
+
+    force: make it in any case, and forget the fetched one.
 
     say: gets a line for each thing done. Takes about a minute and a half on two cores, 1.5 GB of
     temporary files and 500 MB in the end. Safe to be called by several processes at once.
@@ -176,9 +178,7 @@ def _build(work: Path, say: Say) -> Guest:
     }
     ready = result / _FILES["ready_disk"]
     with _timed(seconds, "snapshot"):
-        figures = take_snapshot(
-            Guest(result, data), ready, result / _FILES["ready_state"], say
-        )
+        figures = take_snapshot(Guest(result, data), ready, result / _FILES["ready_state"], say)
     # By name alone, so that the folder can be moved and packed.
     run(["qemu-img", "rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", _FILES["disk"], ready])
     data |= {

@@ -15,8 +15,8 @@ A guest folder (cache ``guest/<hash>/``, and the unpacked Vagrant box ``course/d
 The Vagrant box has these files under the same names, and ``metadata.json`` and ``Vagrantfile``.
 None of the files is ever written to. Each machine gets an overlay of its own, made in 20 ms::
 
-    qemu-img create -q -f qcow2 -F qcow2 -b FOLDER/ready.qcow2 MACHINE.qcow2    # snapshot start
-    qemu-img create -q -f qcow2 -F qcow2 -b FOLDER/disk.qcow2  MACHINE.qcow2    # cold boot
+    qemu-img create -q -f qcow2 -F qcow2 -b BASE/ready.qcow2 MACHINE.qcow2    # snapshot start
+    qemu-img create -q -f qcow2 -F qcow2 -b BASE/disk.qcow2  MACHINE.qcow2    # cold boot
 
 The keys of ``guest.json``:
 
@@ -55,6 +55,10 @@ Starting a machine: the launcher adds the back ends, under exactly these ids::
       -qmp unix:qmp.sock,server=on,wait=off
       -incoming 'exec:cat F/ready.state'        (snapshot start only)
 
+* **Keep the base**: a new version of the box replaces the files under their names, and an overlay
+  on other contents is garbage. So make hard links to ``disk.qcow2`` and ``ready.qcow2`` in the
+  machine's own folder (copies where the file system differs) and put the overlay on those;
+  ``ready.qcow2`` finds ``disk.qcow2`` beside itself.
 * **Snapshot start** needs ``-machine -accel -cpu -m -smp`` and ``machine_args`` exactly as in the
   file, the same kernel and initrd, and a QEMU not older than ``qemu_version``. Back ends may be
   of any kind. QMP's ``query-status`` says ``inmigrate`` until loaded, then ``running``; QEMU exits

@@ -22,7 +22,8 @@ class Tree:
 
     def names(self, folder: str) -> list[str]:
         """Paths of the regular files below `folder` (no leading slash), sorted."""
-        return sorted(n for n, m in self._names.items() if n.startswith(folder + "/") and m.isfile())
+        below = folder + "/"
+        return sorted(n for n, m in self._names.items() if n.startswith(below) and m.isfile())
 
     def read(self, name: str) -> bytes:
         """Content of one file; MachineError where there is none."""

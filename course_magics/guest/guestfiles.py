@@ -61,6 +61,21 @@ while (1) {
 }
 """
 
+_UNUSED = (
+    "ata_generic",
+    "ata_piix",
+    "drm",
+    "evdev",
+    "floppy",
+    "i2c_piix4",
+    "kvm_amd",
+    "kvm_intel",
+    "pata_acpi",
+    "psmouse",
+    "qemu_fw_cfg",
+    "serio_raw",
+)
+
 FILES: dict[str, tuple[int, str]] = {
     "etc/apt/sources.list": (0o644, SOURCES),
     "etc/apt/apt.conf.d/90course": (
@@ -148,14 +163,7 @@ FILES: dict[str, tuple[int, str]] = {
         "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nForwardToSyslog=no\n",
     ),
     # Hardware that the machine has and nobody uses; `modprobe kvm_amd` by hand still works.
-    "etc/modprobe.d/course.conf": (
-        0o644,
-        "".join(
-            f"blacklist {name}\n"
-            for name in ("ata_piix", "ata_generic", "pata_acpi", "i2c_piix4", "floppy", "evdev",
-                         "serio_raw", "psmouse", "kvm_amd", "kvm_intel", "drm", "qemu_fw_cfg")
-        ),
-    ),  # fmt: skip
+    "etc/modprobe.d/course.conf": (0o644, "".join(f"blacklist {name}\n" for name in _UNUSED)),
     "etc/initramfs-tools/update-initramfs.conf": (
         0o644,
         "# The kernel and its RAM disk are given to the machine from outside.\n"

@@ -172,9 +172,7 @@ class Machine:
     def check(self) -> None:
         """MachineError when QEMU has ended."""
         if self._process is not None and self._process.poll() is not None:
-            raise MachineError(
-                "QEMU ended.", status=self._process.returncode, detail=self._logs()
-            )
+            raise MachineError("QEMU ended.", status=self._process.returncode, detail=self._logs())
 
     def rss_mb(self) -> float:
         """Memory that the machine takes from the host at this moment, MiB."""

@@ -14,6 +14,14 @@ from urllib.parse import urlsplit
 from course_magics.guest.procs import Say, run
 
 _APT = Path("/etc/apt")
+# Debian 12 wants /bin, /lib and /sbin to be links into /usr. Made before the first package, they
+# spare the package that would make them, and all of Perl with it.
+_MERGED = r"""
+for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d"; [ -e "$1/$d" ] || ln -s "usr/$d" "$1/$d"; done
+mkdir -p "$1/etc/apt/preferences.d"
+printf 'Package: usrmerge\nPin: version *\nPin-Priority: -1\n' > "$1/etc/apt/preferences.d/merged"
+"""
+_MERGED_END = "rm -f /etc/apt/preferences.d/merged\n"
 
 
 def apt_sources(suite: str, apt: Path = _APT, os_release: Path | None = None) -> list[str]:
@@ -54,7 +62,7 @@ def _is_debian(uri: str, name: str, suite: str) -> bool:
 
 def _one_line(text: str) -> Iterable[tuple[str, str]]:
     for line in text.splitlines():
-        match = re.match(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)", line.split("#")[0].strip())
+        match = re.match(r"\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+([^#]*)", line)
         if match and "main" in match[3].split():
             yield match[1], match[2]
 
@@ -101,12 +109,14 @@ def debootstrap(
     setup: str = "",
     excluded: Sequence[str] = (),
     included: Sequence[str] = (),
+    variant: str = "minbase",
 ) -> None:
     """Make a root file system of Debian `suite` and write it to `target` as a tar.
 
     packages: beside the minimal base. files: path -> (mode, text), written at the end.
     setup: shell text run in the new system after that. excluded, included: patterns of paths that
     dpkg leaves out, and exceptions. epoch: no file is younger (seconds since 1970).
+    variant: mmdebstrap's; "apt" is less than "minbase", "extract" only unpacks `packages`.
     Works as root and without (mmdebstrap then uses user namespaces or fakechroot).
     """
     with tempfile.TemporaryDirectory(prefix="course-rootfs-") as folder:
@@ -121,23 +131,24 @@ def debootstrap(
             path.chmod(mode | 0o444)
         script = Path(folder) / "setup.sh"
         modes = "".join(
-            f"chmod {mode:o} {shlex.quote('/' + name)}\n" for name, (mode, _) in (files or {}).items()
+            f"chmod {mode:o} {shlex.quote('/' + name)}\n"
+            for name, (mode, _) in (files or {}).items()
         )
-        script.write_text(modes + setup, encoding="utf-8")
+        script.write_text(modes + _MERGED_END + setup, encoding="utf-8")
         script.chmod(0o644)
-        command = ["mmdebstrap", "--variant=minbase", "--format=tar"]
+        command = ["mmdebstrap", f"--variant={variant}", "--format=tar"]
         command += [f"--include={','.join(packages)}"] if packages else []
-        command += [f'--dpkgopt=path-exclude="{pattern}"' for pattern in excluded]
-        command += [f'--dpkgopt=path-include="{pattern}"' for pattern in included]
+        command += [f"--dpkgopt=path-exclude={pattern}" for pattern in excluded]
+        command += [f"--dpkgopt=path-include={pattern}" for pattern in included]
         command += [f"--aptopt={option}" for option in apt_options()]
         copied = f'tar -C {shlex.quote(str(tree))} --owner=0 --group=0 -cf - . | tar -C "$1" -xf -'
-        command += [
-            f"--customize-hook={copied} --no-overwrite-dir",
-            f'--customize-hook=chroot "$1" sh -e < {shlex.quote(str(script))}',
-            suite,
-            str(target),
-            *apt_sources(suite),
-        ]
+        if variant != "extract":
+            command += [f"--setup-hook={_MERGED}"]
+            command += [
+                f"--customize-hook={copied} --no-overwrite-dir",
+                f'--customize-hook=chroot "$1" sh -e < {shlex.quote(str(script))}',
+            ]
+        command += [suite, str(target), *apt_sources(suite)]
         run(command, say=_quieter(say), env={"SOURCE_DATE_EPOCH": str(epoch), "TMPDIR": _tmp()})
 
 
