@@ -82,7 +82,9 @@ def build_guest(say: Say, force: bool = False) -> Guest:
             guest = _build(work, say)
             # Asked for here, the recipe is what counts, not what was fetched before.
             (folder / "fetched").unlink(missing_ok=True)
-            return move_in(guest, folder)
+            guest = move_in(guest, folder)
+            _forget_old(folder, guest)
+            return guest
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -118,6 +120,14 @@ def move_in(guest: Guest, folder: Path) -> Guest:
     else:
         guest.folder.rename(target)
     return Guest.load(target)
+
+
+def _forget_old(folder: Path, new: Guest) -> None:
+    """Remove all guests but the new one and the one before it, which machines may still use."""
+    others = [path.parent for path in folder.glob("*/guest.json") if path.parent != new.folder]
+    others.sort(key=lambda path: path.stat().st_mtime)
+    for path in others[:-1]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _build(work: Path, say: Say) -> Guest:

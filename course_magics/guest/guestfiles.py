@@ -102,6 +102,9 @@ FILES: dict[str, tuple[int, str]] = {
         "Include /etc/ssh/sshd_config.d/*.conf\n"
         "HostKey /etc/ssh/ssh_host_ed25519_key\n"
         "HostKey /etc/ssh/ssh_host_ecdsa_key\n"
+        # Without the hybrid exchange that OpenSSH prefers: 0.13 s of each login in emulation.
+        "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,"
+        "diffie-hellman-group14-sha256\n"
         "PasswordAuthentication no\n"
         "KbdInteractiveAuthentication no\n"
         "UsePAM yes\n"

@@ -98,9 +98,9 @@ MACHINE_ARGS = (
     "-device", "virtserialport,bus=serial1.0,nr=1,chardev=agent0,name=org.qemu.guest_agent.0",
     "-device", "isa-serial,chardev=serial0",
 )  # fmt: skip
+# Measured: nokaslr, audit=0 or tsc=reliable make nothing faster, audit=0 a login slower by 0.15 s.
 APPEND = (
-    "console=ttyS0 quiet loglevel=3 net.ifnames=0 mitigations=off nokaslr no_timer_check "
-    "tsc=reliable audit=0 rcupdate.rcu_expedited=1 8250.nr_uarts=1 "
+    "console=ttyS0 quiet loglevel=3 net.ifnames=0 mitigations=off "
     "systemd.show_status=false panic=10"
 )
 
