@@ -31,8 +31,9 @@ class CourseMagics(SingletonConfigurable):
 def load(shell: InteractiveShell) -> None:
     """Make `%config CourseMagics` work in `shell` and read the nearest pyproject file."""
     found = CourseMagics.instance(parent=shell)
-    if found not in shell.configurables:
-        shell.configurables.append(found)  # type: ignore[arg-type]
+    configurables: list[Any] = shell.configurables
+    if found not in configurables:
+        configurables.append(found)
     for name, value in _from_pyproject(Path.cwd()).items():
         if name in found.trait_names(config=True):
             try:

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from course_magics.errors import OptionError, closest
+from course_magics.units import read_bytes, read_seconds
 
 Kind = Literal["switch", "text", "list", "integer", "number", "bytes", "seconds"]
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_DURATION = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -89,24 +88,6 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError("a number such as 0.5")
     return value
-
-
-def read_bytes(text: str) -> int:
-    """Docker's sizes in bytes: "512m", "1.5g", "1024" (binary units). ValueError otherwise."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
-    if not match:
-        raise ValueError("a size such as 512m or 1g")
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-def read_seconds(text: str) -> float:
-    """Go's durations in seconds: "1m30s", "500ms", or a plain number. ValueError otherwise."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+", text):
-        raise ValueError("a time such as 10s or 1m30s")
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
-    return sum(float(amount) * _DURATION[unit] for amount, unit in parts)
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -284,7 +265,9 @@ class _Reader:
                 continue
             self._flag(token, queue)
         words = [self.magic.program, *self.word.name.split(), *self.typed]
-        line = shlex.join(words)
+        line = " ".join(_quoted(word) for word in words)
+        if self.cell is not None:
+            line += " < CELL"
         given = frozenset(self.given)
         return Call(self.magic, self.word, self.flags, given, self.args, self.cell, line)
 
@@ -348,6 +331,13 @@ class _Reader:
         return OptionError(
             f"{self.sign}: unknown flag {name}", hint=f"did you mean {near}?" if near else see
         )
+
+
+def _quoted(word: str) -> str:
+    """`word` as a shell needs it; `$PWD` and the like stay readable by the shell."""
+    if re.search(r"\$\(pwd\)|\$(PWD|HOME)\b", word) and not re.search(r"[\"`\\]", word):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def _check_arguments(call: Call) -> None:

@@ -1,0 +1,59 @@
+"""Remove what the course made: everything that carries its session label, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from course_magics import engine, labels
+from course_magics.display import Block, Command, Facts, Shown
+
+_LINE = f"docker rm/network rm/volume rm/rmi, all with the label {labels.SESSION}"
+
+
+class Cleaned(Shown):
+    """What was removed: containers, networks, volumes, images (names). kept: what could not be."""
+
+    def __init__(self, removed: dict[str, list[str]], kept: list[str]) -> None:
+        self.removed = removed
+        self.kept = kept
+
+    def blocks(self) -> Sequence[Block]:
+        pairs: list[tuple[str, object]] = [
+            (kind, ", ".join(names) or "none") for kind, names in self.removed.items()
+        ]
+        if self.kept:
+            pairs.append(("still in use", ", ".join(self.kept)))
+        return [Facts(pairs), Command(_LINE)]
+
+
+def remove_all() -> Cleaned:
+    """Remove the course's containers, networks, volumes and images from the current engine."""
+    from docker.errors import APIError
+
+    ours = {"label": labels.SESSION}
+    removed: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": [], "images": []}
+    kept: list[str] = []
+    with engine.talking(_LINE) as api:
+        for c in api.containers(all=True, filters=ours):
+            name = (c.get("Names") or [c["Id"][:12]])[0].lstrip("/")
+            api.remove_container(c["Id"], force=True, v=True)
+            removed["containers"].append(name)
+        for n in api.networks(filters=ours):
+            api.remove_network(n["Id"])
+            removed["networks"].append(n["Name"])
+        for v in api.volumes(filters=ours).get("Volumes") or ():
+            api.remove_volume(v["Name"])
+            removed["volumes"].append(v["Name"])
+        for i in api.images(filters=ours):
+            # A tag at a time: an image that a stranger's tag or container uses stays his.
+            for name in i.get("RepoTags") or [i["Id"]]:
+                shown = name.removesuffix(":latest").removeprefix("sha256:")
+                try:
+                    api.remove_image(i["Id"] if "<none>" in name else name)
+                    removed["images"].append(shown)
+                except APIError as error:
+                    if error.status_code != 404:
+                        kept.append(shown)
+    for names in removed.values():
+        names.sort()
+    return Cleaned(removed, sorted(kept))

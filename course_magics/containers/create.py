@@ -1,0 +1,140 @@
+"""Make a container, fetching its image first where it is missing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from course_magics import labels
+from course_magics.containers.options import RunOptions, config
+from course_magics.engine.stream import request
+from course_magics.errors import EngineError, closest
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+Say = Callable[[str], object]
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def create(
+    api: APIClient,
+    image: str,
+    command: list[str],
+    options: RunOptions,
+    *,
+    foreground: bool = False,
+    say: Say = quiet,
+    line: str = "",
+) -> str:
+    """Create a container and return its id. say: told when an image is fetched.
+
+    foreground: it must not outlive this process. line: the docker line, for errors.
+    Raises EngineError (unknown image, name in use…) and OptionError (a bad flag).
+    """
+    body = config(image, command, options)
+    body["Labels"] = {**labels.ours(foreground=foreground), **body["Labels"]}
+    if options.pull == "always":
+        fetch(api, image, options.platform, say=say, line=line)
+    try:
+        return _post(api, body, options)
+    except Exception as error:
+        if options.pull == "never" or not is_missing_image(error):
+            if is_missing_image(error):
+                raise no_such_image(api, image, line) from None
+            raise
+    fetch(api, image, options.platform, say=say, line=line)
+    return _post(api, body, options)
+
+
+def _post(api: APIClient, body: dict[str, Any], options: RunOptions) -> str:
+    params = {"name": options.name, "platform": options.platform}
+    given = {k: v for k, v in params.items() if v}
+    answer = request(api, "POST", "/containers/create", json=body, params=given).json()
+    return str(answer["Id"])
+
+
+def free_name(api: APIClient, image: str) -> str:
+    """A name for a container that was given none: its image's and the lowest free number.
+
+    Docker invents a name (brave_curie), another in each run; a notebook's text should stay.
+    """
+    base = re.sub(
+        r"[^A-Za-z0-9_.-]", "-", image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    )
+    base = base.lstrip("._-") or "container"
+    taken = {n.lstrip("/") for c in api.containers(all=True) for n in c.get("Names") or ()}
+    number = 1
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"
+
+
+def is_missing_image(error: Exception) -> bool:
+    """Whether the engine said that it has no such image."""
+    from docker.errors import APIError
+
+    if not isinstance(error, APIError) or error.status_code != 404:
+        return False
+    return "no such image" in str(error.explanation).lower()
+
+
+def local_images(api: APIClient) -> list[str]:
+    """The names of the images that are here."""
+    return sorted({t for i in api.images() for t in i.get("RepoTags") or () if "<none>" not in t})
+
+
+def no_such_image(api: APIClient, image: str, line: str, detail: str | None = None) -> EngineError:
+    """The error for an image that is neither here nor to be had, with the closest that is here."""
+    here = local_images(api)
+    names = {n.removesuffix(":latest"): n for n in here} | {n.split("/")[-1]: n for n in here}
+    near = closest(image.removesuffix(":latest"), names)
+    if near:
+        hint = f"did you mean {names[near].removesuffix(':latest')}?"
+    else:
+        hint = "%container images lists the images that are here"
+    if image.startswith("course/"):
+        hint += "\nthe course's base images are made by: course-magics images build"
+    pulled = ", and it could not be pulled" if detail else ""
+    return EngineError(f"no image {image!r} here{pulled}", command=line, detail=detail, hint=hint)
+
+
+def fetch(
+    api: APIClient,
+    image: str,
+    platform: str | None = None,
+    *,
+    say: Say = quiet,
+    line: str = "",
+) -> str:
+    """Pull `image`; returns the engine's last word ("Status: …"). Raises EngineError."""
+    from docker.auth import resolve_repository_name
+    from docker.errors import APIError, DockerException
+    from docker.utils import parse_repository_tag
+
+    say(f"pulling {image}")
+    try:
+        repository, tag = parse_repository_tag(image)
+        resolve_repository_name(repository)
+        last = ""
+        for event in api.pull(
+            repository, tag=tag or "latest", platform=platform, stream=True, decode=True
+        ):
+            if "error" in event:
+                raise no_such_image(api, image, line, str(event["error"]))
+            last = str(event.get("status", last))
+        return last
+    except APIError as error:
+        raise no_such_image(api, image, line, str(error.explanation)) from None
+    except DockerException as error:  # a name that is no image name
+        raise EngineError(f"{image!r} is no image name: {error}", command=line) from None
+
+
+def show(words: list[str]) -> str:
+    """A docker line from its words."""
+    return shlex.join(words)

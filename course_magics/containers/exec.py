@@ -1,0 +1,134 @@
+"""`docker exec`: a command in a running container."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_magics import engine
+from course_magics.containers.create import show
+from course_magics.containers.run import Run, ended_badly
+from course_magics.engine.stream import Attached, pump, request
+from course_magics.errors import ContainerError, Interrupted
+from course_magics.streams import Stream
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+#: Kills the newest process that an exec started with the command line $1, and its children.
+#: The engine has no "kill exec". Inside, a process that came by exec has the parent 0.
+_KILLER = r"""
+newest=-1; target=
+for d in /proc/[0-9]*; do
+  p=${d#/proc/}; read -r stat 2>/dev/null < $d/stat || continue
+  set -- "$1" ${stat##*) }; eval "parent_$p=$3"
+  [ "$3" = 0 ] && [ $p != 1 ] && [ $p != $$ ] || continue
+  [ "$(tr '\0' ' ' < $d/cmdline)" = "$1" ] || continue
+  [ ${21} -ge $newest ] && newest=${21} target=$p
+done
+[ "$target" ] || exit 1
+for d in /proc/[0-9]*; do
+  p=${d#/proc/}; q=$p
+  while [ "$q" ] && [ "$q" != 0 ] && [ $q != $target ]; do eval "q=\$parent_$q"; done
+  [ "$q" = $target ] && kill -9 $p
+done
+"""
+
+
+class Executed(Run):
+    """A command that has ended in a container: exit_code, stdout, stderr."""
+
+
+def execute(
+    container: str,
+    command: Sequence[str],
+    *,
+    out: Stream | None = None,
+    err: Stream | None = None,
+    stdin: bytes | None = None,
+    interactive: bool = False,
+    tty: bool = False,
+    detach: bool = False,
+    env: Sequence[str] = (),
+    user: str = "",
+    workdir: str = "",
+    privileged: bool = False,
+    line: str = "",
+) -> Executed:
+    """Run `command` in `container` and wait, unless detach. stdin: fed to it, then closed.
+
+    Raises ContainerError for a status other than 0 (with `.result`), EngineError, Interrupted
+    after it has killed the command.
+    """
+    out, err = out or Stream(), err or Stream()
+    line = line or show(["docker", "exec", container, *command])
+    interactive = interactive or stdin is not None
+    body = {
+        "AttachStdin": interactive,
+        "AttachStdout": not detach,
+        "AttachStderr": not detach,
+        "Tty": tty,
+        "Detach": detach,
+        "Env": list(env),
+        "Cmd": list(command),
+        "User": user,
+        "WorkingDir": workdir,
+        "Privileged": privileged,
+    }
+    result = Executed(container, "", line, out, err)
+    with engine.talking(line) as api:
+        made = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
+        start = {"Detach": detach, "Tty": tty}
+        if detach:
+            request(api, "POST", f"/exec/{made}/start", json=start)
+            return result
+        try:
+            attached = Attached(api, f"/exec/{made}/start", json=start)
+            try:
+                if interactive:
+                    attached.feed(stdin or b"")
+                pump(attached.chunks(), out, err, tty=tty)
+            finally:
+                attached.close()
+            result.exit_code = _status(api, made)
+        except KeyboardInterrupt:
+            killed = _kill(api, container, made, command)
+            raise Interrupted(
+                f"interrupted: the command in {container} "
+                + ("was killed" if killed else "may still run: %container restart ends it"),
+                command=line,
+            ) from None
+        finally:
+            out.close()
+            err.close()
+    if result.exit_code:
+        if result.exit_code in (126, 127) and "OCI runtime exec failed" in out.text:
+            raise ContainerError(
+                "the program was not found in the container"
+                if result.exit_code == 127
+                else "the program cannot be executed",
+                command=line,
+                status=result.exit_code,
+            )
+        raise ended_badly(result, f"the command in {container}", result.exit_code, line)
+    return result
+
+
+def _status(api: APIClient, made: str) -> int:
+    return int(api.exec_inspect(made).get("ExitCode") or 0)
+
+
+def _kill(api: APIClient, container: str, made: str, command: Sequence[str]) -> bool:
+    """Kill the command and its children with the container's own shell; whether it has gone."""
+    with contextlib.suppress(Exception):
+        words = "".join(f"{word} " for word in command)
+        body = {"Cmd": ["sh", "-c", _KILLER, "sh", words], "User": "0", "AttachStdout": True}
+        killer = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
+        attached = Attached(api, f"/exec/{killer}/start", json={"Detach": False})
+        for _ in attached.chunks():
+            pass  # ends when the killer has ended
+        attached.close()
+        state: dict[str, Any] = api.exec_inspect(made)
+        return not state.get("Running")
+    return False

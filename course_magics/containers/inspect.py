@@ -1,0 +1,140 @@
+"""inspect, port, top, diff: what the engine knows of a thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_magics import engine
+from course_magics.containers.lifecycle import known
+from course_magics.containers.listing import Lines, formatted
+from course_magics.display import Block, Command, Pre, Shown, Table
+from course_magics.errors import EngineError, OptionError, closest
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class Inspected(Shown):
+    """The engine's own JSON about things. data: a list, one entry a thing; [0] the first."""
+
+    def __init__(self, data: list[dict[str, Any]], command: str) -> None:
+        self.data = data
+        self.command = command
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.data[index]
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def blocks(self) -> Sequence[Block]:
+        return [Pre(json.dumps(self.data, indent=4)), Command(self.command)]
+
+
+_KINDS = ("container", "image", "network", "volume")
+
+
+def inspect(
+    names: Sequence[str],
+    line: str,
+    *,
+    kind: str | None = None,
+    size: bool = False,
+    template: str | None = None,
+) -> Shown:
+    """What the engine knows of containers, images, networks or volumes called `names`.
+
+    kind: only look among these. template: as `--format`. Raises EngineError for an unknown name.
+    """
+    with engine.talking(line) as api:
+        data = [_find(api, name, [kind] if kind else _KINDS, size) for name in names]
+    if template and template != "json":
+        return formatted(data, template, line)
+    return Inspected(data, line)
+
+
+def _find(api: APIClient, name: str, kinds: Sequence[str], size: bool) -> dict[str, Any]:
+    from docker.errors import NotFound
+
+    from course_magics.engine.stream import request
+
+    params = {"size": 1} if size else None
+    for kind in kinds:
+        path = {
+            "container": f"/containers/{name}/json",
+            "image": f"/images/{name}/json",
+            "network": f"/networks/{name}",
+            "volume": f"/volumes/{name}",
+        }.get(kind)
+        if path is None:
+            raise OptionError(f"--type takes {', '.join(_KINDS)}, not {kind!r}")
+        try:
+            found = request(api, "GET", path, params=params if kind == "container" else None)
+            return dict(found.json())
+        except NotFound:
+            continue
+    near = closest(name, _all_names(api))
+    raise EngineError(
+        f"no such {' or '.join(kinds)}: {name}",
+        hint=f"did you mean {near}?"
+        if near
+        else "%container ps -a and %container images list them",
+    )
+
+
+def _all_names(api: APIClient) -> list[str]:
+    containers = [n.lstrip("/") for c in api.containers(all=True) for n in c.get("Names") or ()]
+    images = [t.removesuffix(":latest") for i in api.images() for t in i.get("RepoTags") or ()]
+    volumes = [v["Name"] for v in api.volumes().get("Volumes") or ()]
+    return containers + images + [n["Name"] for n in api.networks()] + volumes
+
+
+def port(container: str, wanted: str | None, line: str) -> Lines:
+    """Where a container's ports are published: "80/tcp -> 0.0.0.0:8080". wanted: only this one."""
+    with engine.talking(line) as api:
+        published = known(api, container)["NetworkSettings"]["Ports"] or {}
+    if wanted is not None:
+        key = wanted if "/" in wanted else f"{wanted}/tcp"
+        if not published.get(key):
+            raise EngineError(
+                f"{container} does not publish {key}",
+                command=line,
+                hint=f"published: {', '.join(k for k, v in published.items() if v) or 'nothing'}",
+            )
+        return Lines([_address(b) for b in published[key]], line)
+    found = [f"{p} -> {_address(b)}" for p, bs in sorted(published.items()) for b in bs or ()]
+    return Lines(found, line)
+
+
+def _address(binding: dict[str, str]) -> str:
+    ip = binding["HostIp"]
+    return f"[{ip}]:{binding['HostPort']}" if ":" in ip else f"{ip}:{binding['HostPort']}"
+
+
+def top(container: str, options: Sequence[str] = (), line: str = "") -> Table:
+    """A container's processes, as the host's `ps` sees them. options: for ps."""
+    line = line or f"docker top {container}"
+    with engine.talking(line) as api:
+        known(api, container)
+        found = api.top(container, " ".join(options) or None)
+    titles = found["Titles"]
+    rows = [dict(zip(titles, p, strict=False)) for p in found["Processes"] or ()]
+    # Process ids and times differ in every run; without options only what stays is shown.
+    shown = titles if options else [t for t in titles if t in ("UID", "CMD", "USER", "COMMAND")]
+    return Table({t: t for t in shown or titles}, rows, command=line)
+
+
+def diff(container: str, line: str) -> Table:
+    """The files that a container has added, changed or deleted over its image."""
+    with engine.talking(line) as api:
+        known(api, container)
+        found = api.diff(container) or ()
+    letters = {0: ("C", "changed"), 1: ("A", "added"), 2: ("D", "deleted")}
+    rows = [
+        {"Kind": letters[c["Kind"]][0], "What": letters[c["Kind"]][1], "Path": c["Path"]}
+        for c in sorted(found, key=lambda c: str(c["Path"]))
+    ]
+    columns = {"": "Kind", "WHAT": "What", "PATH": "Path"}
+    return Table(columns, rows, command=line, empty="(nothing has changed)")

@@ -1,0 +1,149 @@
+"""start, stop, restart, kill, rm, wait: one word for several containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_magics import engine
+from course_magics.display import Block, Command, Line, Shown
+from course_magics.errors import CourseError, EngineError, Interrupted, closest
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class Done(Shown):
+    """What was done to which things. names: those it was done to."""
+
+    def __init__(self, what: str, names: Sequence[str], command: str) -> None:
+        self.what = what
+        self.names = list(names)
+        self.command = command
+
+    def blocks(self) -> Sequence[Block]:
+        line = f"{self.what} {', '.join(self.names)}" if self.names else "nothing to do"
+        return [Line(line), Command(self.command)]
+
+
+def each(
+    names: Sequence[str],
+    what: str,
+    act: Callable[[APIClient, str], object],
+    line: str,
+) -> Done:
+    """Do `act` to every container in `names`. A failure does not stop the others.
+
+    what: the past tense ("stopped"). Raises EngineError that lists all failures, after the rest.
+    """
+    done: list[str] = []
+    failed: list[CourseError] = []
+    for name in dict.fromkeys(names):
+        try:
+            with engine.talking(line) as api:
+                act(api, name)
+            done.append(name)
+        except KeyboardInterrupt:
+            rest = ", ".join(n for n in names if n not in done)
+            raise Interrupted(f"interrupted: not {what}: {rest}", command=line) from None
+        except EngineError as error:
+            failed.append(error)
+    result = Done(what, done, line)
+    if failed:
+        raise _together(failed, result, line)
+    return result
+
+
+def _together(failed: list[CourseError], result: Done, line: str) -> CourseError:
+    first = failed[0]
+    if len(failed) == 1 and not result.names:
+        error: CourseError = first
+    else:
+        but = f"; {result.what}: {', '.join(result.names)}" if result.names else ""
+        error = EngineError(
+            f"{len(failed)} of {len(failed) + len(result.names)} failed{but}",
+            command=line,
+            detail="\n".join(e.message for e in failed),
+            hint=first.hint,
+        )
+    error.result = result  # type: ignore[attr-defined]
+    return error
+
+
+def known(api: APIClient, name: str) -> dict[str, Any]:
+    """The container's details. Raises EngineError that names the closest one there is."""
+    from docker.errors import NotFound
+
+    try:
+        return dict(api.inspect_container(name))
+    except NotFound:
+        names = [n.lstrip("/") for c in api.containers(all=True) for n in c.get("Names") or ()]
+        near = closest(name, names)
+        raise EngineError(
+            f"no such container: {name}",
+            hint=f"did you mean {near}?" if near else "%container ps -a lists them",
+        ) from None
+
+
+def start(names: Sequence[str], line: str) -> Done:
+    """Start stopped containers."""
+    return each(names, "started", lambda api, n: api.start(n), line)
+
+
+def stop(names: Sequence[str], line: str, seconds: float | None, signal: str | None) -> Done:
+    """Ask containers to end; kill after `seconds` (default: the container's own, or 10)."""
+
+    def act(api: APIClient, name: str) -> None:
+        params: dict[str, Any] = {} if seconds is None else {"t": int(seconds)}
+        if signal:
+            params["signal"] = signal
+        _post(api, f"/containers/{name}/stop", params)
+
+    return each(names, "stopped", act, line)
+
+
+def restart(names: Sequence[str], line: str, seconds: float | None) -> Done:
+    """Stop and start containers."""
+    params = {} if seconds is None else {"t": int(seconds)}
+    return each(
+        names, "restarted", lambda api, n: _post(api, f"/containers/{n}/restart", params), line
+    )
+
+
+def kill(names: Sequence[str], line: str, signal: str | None) -> Done:
+    """Send a signal (default: KILL)."""
+    return each(names, "killed", lambda api, n: api.kill(n, signal), line)
+
+
+def remove(names: Sequence[str], line: str, *, force: bool, volumes: bool) -> Done:
+    """Remove containers. force: also running ones, and no fault when there is none."""
+    from docker.errors import NotFound
+
+    def act(api: APIClient, name: str) -> None:
+        try:
+            api.remove_container(name, force=force, v=volumes)
+        except NotFound:
+            if not force:
+                known(api, name)
+                raise
+
+    return each(names, "removed", act, line)
+
+
+def wait(names: Sequence[str], line: str) -> dict[str, int]:
+    """Wait until containers have ended; name → exit status."""
+    found: dict[str, int] = {}
+
+    def act(api: APIClient, name: str) -> None:
+        from course_magics.engine.stream import request
+
+        found[name] = int(request(api, "POST", f"/containers/{name}/wait").json()["StatusCode"])
+
+    each(names, "ended", act, line)
+    return found
+
+
+def _post(api: APIClient, path: str, params: dict[str, Any]) -> None:
+    from course_magics.engine.stream import request
+
+    request(api, "POST", path, params=params)

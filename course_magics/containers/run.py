@@ -1,0 +1,259 @@
+"""`docker run`: in the foreground with live output, or detached."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_magics import engine
+from course_magics.containers.container import Container
+from course_magics.containers.create import Say, create, free_name, quiet, show
+from course_magics.containers.lifecycle import known
+from course_magics.containers.options import RunOptions
+from course_magics.containers.reap import reap_once
+from course_magics.display import Block, Command, Line, Shown
+from course_magics.engine.stream import Attached, pump, request
+from course_magics.errors import ContainerError, EngineError, Interrupted
+from course_magics.streams import Stream
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+#: What the usual statuses above 124 mean (docker run's documentation; signals are 128 + number).
+_MEANING = {
+    125: "the engine could not run the container",
+    126: "the program cannot be executed",
+    127: "the program was not found in the container",
+    130: "interrupted",
+    137: "killed: by `docker kill`, or because it needed more memory than it may use",
+    139: "it crashed: segmentation fault",
+    143: "asked to end (SIGTERM)",
+}
+
+
+class Run(Shown):
+    """A foreground run that has ended: exit_code, stdout and stderr (text, and *_bytes)."""
+
+    def __init__(self, name: str, image: str, command: str, out: Stream, err: Stream) -> None:
+        self.name = name
+        self.image = image
+        self.command = command
+        self.exit_code: int | None = None
+        self._out, self._err = out, err
+
+    @property
+    def stdout(self) -> str:
+        """What it wrote to standard output; broken UTF-8 as U+FFFD."""
+        return self._out.text
+
+    @property
+    def stderr(self) -> str:
+        """What it wrote to standard error."""
+        return self._err.text
+
+    @property
+    def stdout_bytes(self) -> bytes:
+        """Standard output as it came."""
+        return self._out.data
+
+    @property
+    def stderr_bytes(self) -> bytes:
+        """Standard error as it came."""
+        return self._err.data
+
+    def blocks(self) -> Sequence[Block]:
+        line = Command(self.command)
+        return [line] if not self.exit_code else [Line(f"status {self.exit_code}", "bad"), line]
+
+
+def run_detached(
+    image: str,
+    command: Sequence[str] = (),
+    options: RunOptions | None = None,
+    *,
+    line: str = "",
+    say: Say = quiet,
+    start: bool = True,
+) -> Container:
+    """Create a container and start it in the background (`docker run -d`; start=False: `create`).
+
+    A container without a name gets its image's and a number. Raises EngineError.
+    """
+    options = options or RunOptions()
+    line = line or show(["docker", "run", "-d", image, *command])
+    with engine.talking(line) as api:
+        reap_once(api)
+        named = options.name
+        options.name = named or free_name(api, image)
+        id = create(api, image, list(command), options, say=say, line=line)
+        if start:
+            try:
+                api.start(id)
+            except Exception as error:
+                # Docker leaves the container as "created"; without a name it could not be found.
+                if options.rm or not named:
+                    _remove(api, id)
+                raise start_error(error, line) from None
+    return Container(options.name, id, image, line)
+
+
+def run_foreground(
+    image: str,
+    command: Sequence[str] = (),
+    options: RunOptions | None = None,
+    *,
+    out: Stream | None = None,
+    err: Stream | None = None,
+    stdin: bytes | None = None,
+    line: str = "",
+    say: Say = quiet,
+) -> Run:
+    """Run a container, pass on its output as it comes, and wait for it (`docker run`).
+
+    stdin: fed to the program, then closed. Returns the `Run`. Raises ContainerError for a status
+    other than 0 (with `.result`), EngineError, and Interrupted after it has killed the container.
+    """
+    options = options or RunOptions()
+    options.interactive = options.interactive or stdin is not None
+    out, err = out or Stream(), err or Stream()
+    line = line or show(["docker", "run", image, *command])
+    result = Run(options.name or "", image, line, out, err)
+    with engine.talking(line) as api:
+        reap_once(api)
+        id = None
+        try:
+            id = create(api, image, list(command), options, foreground=True, say=say, line=line)
+            result.exit_code = _follow(api, id, options, out, err, stdin, line)
+        except KeyboardInterrupt:
+            what = _stop(api, id, options)
+            raise Interrupted(what, command=line) from None
+        except BaseException:
+            if id is not None and options.rm:
+                _remove(api, id)
+            raise
+        finally:
+            out.close()
+            err.close()
+    if result.exit_code:
+        raise ended_badly(result, options.name or "the container", result.exit_code, line)
+    return result
+
+
+def start_attached(
+    container: str,
+    *,
+    out: Stream | None = None,
+    err: Stream | None = None,
+    stdin: bytes | None = None,
+    line: str = "",
+) -> Run:
+    """Start a stopped container, pass on its output and wait (`docker start -a`).
+
+    Raises as `run_foreground` does; an interrupt kills the container.
+    """
+    out, err = out or Stream(), err or Stream()
+    line = line or show(["docker", "start", "-a", container])
+    with engine.talking(line) as api:
+        details = known(api, container)
+        options = RunOptions(
+            name=container,
+            tty=details["Config"]["Tty"],
+            interactive=details["Config"]["OpenStdin"] and stdin is not None,
+            rm=details["HostConfig"]["AutoRemove"],
+        )
+        result = Run(container, details["Config"]["Image"], line, out, err)
+        try:
+            result.exit_code = _follow(api, details["Id"], options, out, err, stdin, line)
+        except KeyboardInterrupt:
+            raise Interrupted(_stop(api, details["Id"], options), command=line) from None
+        finally:
+            out.close()
+            err.close()
+    if result.exit_code:
+        raise ended_badly(result, container, result.exit_code, line)
+    return result
+
+
+def _follow(
+    api: APIClient,
+    id: str,
+    options: RunOptions,
+    out: Stream,
+    err: Stream,
+    stdin: bytes | None,
+    line: str,
+) -> int:
+    """Attach, start, pump, wait; in this order, or the beginning or the end may be missed."""
+    streams = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(options.interactive)}
+    attached = Attached(api, f"/containers/{id}/attach", params=streams)
+    until = "removed" if options.rm else "next-exit"
+    waiting = request(
+        api, "POST", f"/containers/{id}/wait", params={"condition": until}, stream=True
+    )
+    try:
+        try:
+            api.start(id)
+        except Exception as error:
+            raise start_error(error, line) from None
+        if options.interactive:
+            attached.feed(stdin or b"")
+        pump(attached.chunks(), out, err, tty=options.tty)
+        return int(waiting.json()["StatusCode"])
+    finally:
+        attached.close()
+        waiting.close()
+
+
+def start_error(error: Exception, line: str) -> Exception:
+    """The engine's refusal to start, as an error with the status that `docker run` would have."""
+    from docker.errors import APIError
+
+    if not isinstance(error, APIError):
+        return error
+    words = str(error.explanation)
+    low = words.lower()
+    if "executable file not found" in low or "no such file or directory" in low:
+        status, what = 127, "the program was not found in the container"
+    elif "permission denied" in low:
+        status, what = 126, "the program cannot be executed"
+    else:
+        return error
+    return ContainerError(what, command=line, status=status, detail=words)
+
+
+def ended_badly(result: Any, name: str, status: int, line: str) -> ContainerError:
+    """The error for a program that ended with a status other than 0."""
+    meaning = _MEANING.get(status)
+    error = ContainerError(
+        f"{name} ended with status {status}" + (f" ({meaning})" if meaning else ""),
+        command=line,
+        status=status,
+        hint="its output is above; --no-raise lets the cell pass",
+    )
+    error.result = result  # type: ignore[attr-defined]
+    return error
+
+
+def _stop(api: APIClient, id: str | None, options: RunOptions) -> str:
+    """Kill what the cell had started; returns what was done, for the reader."""
+    if id is None:
+        return "interrupted before the container was made"
+    name = options.name or "the container"
+    with contextlib.suppress(Exception):
+        api.kill(id)
+    if options.rm:
+        _remove(api, id)
+        return f"interrupted: {name} was killed and removed"
+    return f"interrupted: {name} was killed"
+
+
+def _remove(api: APIClient, id: str) -> None:
+    """Remove, whatever the engine is doing with it already (--rm removes by itself)."""
+    from docker.errors import APIError
+
+    try:
+        api.remove_container(id, force=True)
+    except APIError as error:
+        if error.status_code not in (404, 409):
+            raise EngineError(f"the container {id[:12]} could not be removed: {error}") from None

@@ -1,0 +1,102 @@
+"""The flags of `docker run`, `create` and `exec`, as data.
+
+Names and wording follow the docker CLI's own help; what each does is in its documentation
+(https://docs.docker.com/reference/cli/docker/container/run/).
+"""
+
+from __future__ import annotations
+
+from course_magics.magics.grammar import Flag
+
+ENVIRONMENT = (
+    Flag("-e --env", "set an environment variable", "list", "NAME=VALUE"),
+    Flag("--env-file", "read environment variables from a file", "list", "FILE"),
+)
+PROGRAM = (
+    Flag("-i --interactive", "keep standard input open; in a %% cell it is the cell"),
+    Flag("-t --tty", "allocate a pseudo terminal"),
+    Flag("-u --user", "user name or id, and group", "text", "USER[:GROUP]"),
+    Flag("-w --workdir", "working directory in the container", "text", "DIR"),
+    Flag("--privileged", "give extended privileges"),
+)
+DETACH = Flag("-d --detach", "run in the background")
+
+CREATE = (
+    *ENVIRONMENT,
+    *PROGRAM,
+    Flag("--name", "name of the container", "text", "NAME"),
+    Flag("--rm", "remove the container when it ends"),
+    Flag("-p --publish", "publish a port on this computer", "list", "[IP:][HOST:]CONTAINER[/udp]"),
+    Flag("-P --publish-all", "publish all exposed ports on free ports"),
+    Flag("--expose", "expose a port to other containers", "list", "PORT"),
+    Flag(
+        "-v --volume",
+        "mount a folder of this computer (~, $PWD, ./ work) or a volume",
+        "list",
+        "SOURCE:/PATH[:ro]",
+    ),
+    Flag("--volumes-from", "mount the volumes of a container", "list", "CONTAINER"),
+    Flag("--mount", "mount a folder, volume or tmpfs", "list", "type=…,source=…,target=…"),
+    Flag("--tmpfs", "mount a file system in memory", "list", "/PATH[:OPTIONS]"),
+    Flag("--entrypoint", "replace the image's entry point", "text", "PROGRAM"),
+    Flag("-h --hostname", "host name in the container", "text", "NAME"),
+    Flag("--domainname", "domain name in the container", "text", "NAME"),
+    Flag("--net --network", "connect to a network", "list", "NETWORK", offers="network"),
+    Flag("--net-alias --network-alias", "another name on that network", "list", "NAME"),
+    Flag("--ip", "IPv4 address on that network", "text", "ADDRESS"),
+    Flag("--add-host", "add a line to /etc/hosts", "list", "NAME:IP"),
+    Flag("--dns", "name server", "list", "ADDRESS"),
+    Flag("--link", "link to another container (legacy)", "list", "CONTAINER[:ALIAS]"),
+    Flag("-m --memory", "most memory it may use", "bytes", "SIZE"),
+    Flag("--memory-reservation", "memory it should get along with", "bytes", "SIZE"),
+    Flag("--memory-swap", "memory and swap together; -1 for no limit", "text", "SIZE"),
+    Flag("--cpus", "most CPUs it may use", "number", "0.5"),
+    Flag("-c --cpu-shares", "its weight against others (1024 is usual)", "integer", "SHARES"),
+    Flag("--cpuset-cpus", "the CPUs it may run on", "text", "0,1"),
+    Flag("--pids-limit", "most processes it may have; -1 for no limit", "integer", "NUMBER"),
+    Flag("--shm-size", "size of /dev/shm", "bytes", "SIZE"),
+    Flag("--ulimit", "resource limit", "list", "NAME=SOFT[:HARD]"),
+    Flag("--sysctl", "kernel setting of its namespaces", "list", "NAME=VALUE"),
+    Flag("--device", "add a device of the host", "list", "/dev/X[:/dev/Y[:rwm]]"),
+    Flag("--read-only", "mount its root file system read-only"),
+    Flag("--cap-add", "add a Linux capability", "list", "CAPABILITY"),
+    Flag("--cap-drop", "take a Linux capability away", "list", "CAPABILITY"),
+    Flag("--security-opt", "security option", "list", "OPTION"),
+    Flag("--group-add", "additional group", "list", "GROUP"),
+    Flag("--init", "run an init that forwards signals and reaps processes"),
+    Flag("--pid", "PID namespace: host or container:NAME", "text", "MODE"),
+    Flag("--ipc", "IPC namespace", "text", "MODE"),
+    Flag("--uts", "UTS namespace", "text", "MODE"),
+    Flag("--userns", "user namespace", "text", "MODE"),
+    Flag(
+        "--restart",
+        "when to restart it: no, always, unless-stopped, on-failure[:TIMES]",
+        "text",
+        "POLICY",
+    ),
+    Flag("--stop-signal", "signal that asks it to end", "text", "SIGNAL"),
+    Flag("--stop-timeout", "seconds before it is killed", "integer", "SECONDS"),
+    Flag("-l --label", "label", "list", "NAME=VALUE"),
+    Flag("--label-file", "read labels from a file", "list", "FILE"),
+    Flag("--log-driver", "where its log goes", "text", "DRIVER"),
+    Flag("--log-opt", "option of the log driver", "list", "NAME=VALUE"),
+    Flag("--health-cmd", "command that checks its health", "text", "COMMAND"),
+    Flag("--health-interval", "time between checks", "seconds", "30s"),
+    Flag("--health-timeout", "how long a check may take", "seconds", "30s"),
+    Flag("--health-start-period", "time to get ready", "seconds", "10s"),
+    Flag("--health-retries", "failures until it counts as unhealthy", "integer", "3"),
+    Flag("--no-healthcheck", "leave out the image's health check"),
+    Flag("--platform", "platform of the image", "text", "OS/ARCH"),
+    Flag(
+        "--pull",
+        "fetch the image first",
+        "text",
+        "WHEN",
+        "missing",
+        ("always", "missing", "never"),
+    ),
+    Flag("--runtime", "runtime that starts it", "text", "NAME"),
+    Flag("-q --quiet", "say nothing when the image is fetched"),
+)
+RUN = (DETACH, *CREATE)
+EXEC = (DETACH, *ENVIRONMENT, *PROGRAM)
