@@ -10,6 +10,9 @@ from pathlib import Path
 SESSION = "course-magics.session"
 NOTEBOOK = "course-magics.notebook"
 LESSON = "course-magics.lesson"
+#: On a built image. The same for every session: a session's own label would make the same cell
+#: another image in each kernel, and leave the old one behind without a name.
+IMAGE = "course-magics.image"
 #: On a foreground container: who waits for it. It dies with that process.
 OWNER = "course-magics.owner"
 
@@ -28,6 +31,11 @@ def ours(*, foreground: bool = False) -> dict[str, str]:
     if foreground:
         labels[OWNER] = owner()
     return labels
+
+
+def image() -> dict[str, str]:
+    """The labels of an image that is built now."""
+    return {IMAGE: "built"}
 
 
 def owner() -> str:

@@ -1,4 +1,4 @@
-"""Remove what the course made: everything that carries its session label, and nothing else."""
+"""Remove what the course made: everything that carries its labels, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from course_magics import engine, labels
 from course_magics.display import Block, Command, Facts, Shown
 
-_LINE = f"docker rm/network rm/volume rm/rmi, all with the label {labels.SESSION}"
+_LINE = f"docker rm -f $(docker ps -aq --filter label={labels.SESSION})  # and so on"
 
 
 class Cleaned(Shown):
@@ -44,7 +44,7 @@ def remove_all() -> Cleaned:
         for v in api.volumes(filters=ours).get("Volumes") or ():
             api.remove_volume(v["Name"])
             removed["volumes"].append(v["Name"])
-        for i in api.images(filters=ours):
+        for i in api.images(filters={"label": labels.IMAGE}):
             # A tag at a time: an image that a stranger's tag or container uses stays his.
             for name in i.get("RepoTags") or [i["Id"]]:
                 shown = name.removesuffix(":latest").removeprefix("sha256:")

@@ -211,6 +211,7 @@ def start_error(error: Exception, line: str) -> Exception:
 
     if not isinstance(error, APIError):
         return error
+    refusal: Exception = error
     words = str(error.explanation)
     low = words.lower()
     if "executable file not found" in low or "no such file or directory" in low:
@@ -218,7 +219,7 @@ def start_error(error: Exception, line: str) -> Exception:
     elif "permission denied" in low:
         status, what = 126, "the program cannot be executed"
     else:
-        return error
+        return refusal
     return ContainerError(what, command=line, status=status, detail=words)
 
 

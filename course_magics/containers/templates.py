@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 
 
 def render(template: str, value: Any) -> str:
-    """`value` (dicts, lists, plain values) through `template`. Raises OptionError: what is wrong."""
+    """`value` (dicts, lists, plain values) through `template`. Raises OptionError."""
     nodes = _Parser(template).parse()
     return "".join(_emit(nodes, _Scope(value, {"$": value})))
 

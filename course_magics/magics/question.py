@@ -1,6 +1,7 @@
-"""`%container run?` shows the word's help, as `%magic?` does for a magic.
+"""Two things that IPython would do to a cell before a magic sees it, undone.
 
-IPython's own `?` looks for a Python object called `run`; this rewrites the line before it.
+`%container run?` shows the word's help: IPython's own `?` looks for a Python object called `run`.
+An empty `%%` cell reaches the magic: IPython raises UsageError for it, which nbval lets pass.
 """
 
 from __future__ import annotations
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
 _ASKED = re.compile(rf"^\s*%%?({'|'.join(MAGICS)})\s*((?:[\w-]+\s*)*?)\s*\?{{1,2}}\s*$")
 
 
+_CELL = re.compile(rf"%%({'|'.join(MAGICS)})\b")
+
+
 def rewrite(lines: list[str]) -> list[str]:
-    """The cell's lines, `%magic word?` turned into `%magic word --help`."""
+    """The cell's lines: `%magic word?` as `%magic word --help`, an empty body as an empty line."""
+    if lines and _CELL.match(lines[0]) and not any(line.strip() for line in lines[1:]):
+        return [lines[0].rstrip("\n") + "\n", "\n"]
+    if lines and lines[0].startswith("%%"):
+        return lines  # the body of a cell is not ours to read
     return [_line(line) if "?" in line else line for line in lines]
 
 

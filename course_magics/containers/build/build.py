@@ -1,0 +1,181 @@
+"""Choose the builder, run it, and turn its faults into errors that name the line of the cell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from course_magics import engine
+from course_magics.containers.build import buildkit, classic
+from course_magics.containers.build.failure import Failure
+from course_magics.containers.build.instructions import (
+    KEYWORDS,
+    Instruction,
+    heredoc,
+    read,
+    stages,
+)
+from course_magics.containers.build.result import Build, Step
+from course_magics.containers.create import no_such_image
+from course_magics.errors import BuildError, CourseError, Interrupted, OptionError, closest
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+#: Lines of a failed step's output that the error repeats.
+_LAST_LINES = 12
+
+
+@dataclass
+class BuildOptions:
+    """The flags of `docker build` that a cell takes."""
+
+    tag: list[str] = field(default_factory=list)
+    build_arg: list[str] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+    target: str | None = None
+    context: str | None = None
+    platform: str | None = None
+    network: str | None = None
+    add_host: list[str] = field(default_factory=list)
+    no_cache: bool = False
+    pull: bool = False
+
+
+def build(
+    dockerfile: str,
+    options: BuildOptions | None = None,
+    *,
+    line: str = "docker build -",
+    watch: Callable[[Build], object] = lambda build: None,
+) -> Build:
+    """Build `dockerfile` (its text) on the current engine.
+
+    watch: called whenever the build has moved on. Returns the `Build`. Raises BuildError (a step
+    failed, with `.result`), OptionError, EngineError, Interrupted.
+    """
+    options = options or BuildOptions()
+    instructions = read(dockerfile)
+    if not instructions:
+        raise OptionError(
+            "the cell holds no Dockerfile",
+            hint="begin with FROM, for instance: FROM course/busybox",
+        )
+    for argument in options.build_arg:
+        if not re.match(r"[A-Za-z_]\w*(=|$)", argument):
+            raise OptionError(f"--build-arg takes NAME=VALUE, not {argument!r}")
+    result = Build(instructions, options.tag, line)
+    builder = buildkit if use_buildkit() else classic
+    with engine.talking(line) as api:
+        try:
+            builder.build(api, dockerfile, options, result, lambda: watch(result))
+        except KeyboardInterrupt:
+            step = _open_step(result)
+            at = f" at line {step.instruction.line}" if step else ""
+            raise Interrupted(f"interrupted: the build was stopped{at}", command=line) from None
+        except Failure as failure:
+            result.finish()
+            watch(result)
+            raise _explain(api, failure, result, instructions, options, line) from None
+        result.finish()
+        details = api.inspect_image(result.image)
+    result.size = details["Size"]
+    result.layers = len(details["RootFS"].get("Layers") or ())
+    watch(result)
+    return result
+
+
+def use_buildkit() -> bool:
+    """Whether BuildKit builds: where docker has its buildx plugin, or as COURSE_BUILDER says."""
+    wanted = os.environ.get("COURSE_BUILDER", "")
+    if wanted:
+        if wanted not in ("classic", "buildkit"):
+            raise OptionError(f"COURSE_BUILDER is classic or buildkit, not {wanted!r}")
+        return wanted == "buildkit"
+    return buildkit.plugin() is not None
+
+
+def _open_step(result: Build) -> Step | None:
+    return next((s for s in result.steps if s.state == "running"), None)
+
+
+def _explain(
+    api: APIClient,
+    failure: Failure,
+    result: Build,
+    instructions: list[Instruction],
+    options: BuildOptions,
+    line: str,
+) -> CourseError:
+    """The builder's words as an error that says where in the cell, and what to do."""
+    step, words = failure.step, failure.words.strip()
+    at = step.instruction if step else _line_named(words, instructions)
+    low = words.lower()
+    hint = None
+    error: CourseError
+    if at is not None and at.keyword == "FROM" and failure.status is None and step is not None:
+        image = next((w for w in at.text.split()[1:] if not w.startswith("--")), "")
+        error = no_such_image(api, image, line, words)
+        message, hint, words = f"line {at.line}: {error.message}", error.hint, words
+    elif "parse error" in low and not use_buildkit() and any(heredoc(i) for i in instructions):
+        message = "a heredoc (<<EOF) needs BuildKit, and docker's buildx plugin is not installed"
+        hint = "write RUN a && b in place of it, or install buildx (Debian 13: docker-buildx)"
+    elif unknown := re.search(r"unknown instruction: (\S+)", words, re.IGNORECASE):
+        near = closest(unknown[1].upper(), KEYWORDS)
+        message = f"line {at.line if at else '?'}: unknown instruction {unknown[1]}"
+        hint = f"did you mean {near}?" if near else f"allowed: {', '.join(KEYWORDS)}"
+    elif "target stage" in low or "build target" in low:
+        known = stages(instructions)
+        near = closest(options.target or "", known)
+        message = f"no stage called {options.target!r}"
+        hint = f"did you mean {near}?" if near else f"stages: {', '.join(known) or 'none named'}"
+    elif step is not None and failure.status is not None:
+        message = f"line {step.instruction.line}: {_short(step)} ended with status {failure.status}"
+        words = step.tail(_LAST_LINES)
+    else:
+        where = f"line {at.line}: {_short_text(at.text)}: " if at else ""
+        message = f"{where}{words.splitlines()[0] if words else 'the build failed'}"
+        words = "\n".join(words.splitlines()[1:])
+        hint = _what_next(low, options)
+    error = BuildError(
+        message, command=line, status=failure.status, detail=words or None, hint=hint
+    )
+    error.result = result  # type: ignore[attr-defined]
+    return error
+
+
+def _short(step: Step) -> str:
+    return _short_text(step.instruction.text)
+
+
+def _short_text(text: str) -> str:
+    from course_magics.containers.build.result import shorten
+
+    return shorten(text, 50)
+
+
+def _line_named(words: str, instructions: list[Instruction]) -> Instruction | None:
+    """The instruction that "parse error line 3" or "Dockerfile:3" speaks of."""
+    match = re.search(r"line (\d+)|Dockerfile:(\d+)", words)
+    if not match:
+        return None
+    number = int(match[1] or match[2])
+    before = [i for i in instructions if i.line <= number]
+    return before[-1] if before else None
+
+
+def _what_next(low: str, options: BuildOptions) -> str | None:
+    if (
+        "not found in build context" in low
+        or "failed to compute cache key" in low
+        or ("not found" in low and "copy" in low)
+    ):
+        if options.context is None:
+            return "the context is empty: --context DIR names the folder that COPY reads from"
+        return f"is it in {options.context}, and does .dockerignore let it through?"
+    if "requires buildkit" in low or "--mount option requires" in low:
+        return "install Docker's buildx plugin (Debian 13: docker-buildx), then build again"
+    return None

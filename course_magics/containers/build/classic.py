@@ -1,0 +1,155 @@
+"""The engine's own builder, over the SDK's connection: one answer per step, as text lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from course_magics import labels
+from course_magics.containers.build import context as contexts
+from course_magics.containers.build.failure import Failure
+from course_magics.containers.build.result import Build, Step
+from course_magics.engine.stream import request
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+    from course_magics.containers.build.build import BuildOptions
+
+_STEP = re.compile(r"Step (\d+)/\d+ : ")
+_IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n")
+_STATUS = re.compile(r"returned a non-zero code: (\d+)")
+
+
+def build(
+    api: APIClient,
+    dockerfile: str,
+    options: BuildOptions,
+    result: Build,
+    moved: Callable[[], object],
+) -> None:
+    """Build and fill in `result`. moved: called after each change. Raises Failure."""
+    from docker.errors import APIError
+
+    folder = contexts.folder(options.context) if options.context else None
+    archive, warning = contexts.pack(dockerfile, folder)
+    if warning:
+        result.notes.append(warning)
+    headers = {"Content-Type": "application/x-tar"}
+    api._set_auth_headers(headers)  # a base image may need the reader's login
+    try:
+        with archive:
+            response = request(
+                api,
+                "POST",
+                "/build",
+                params=_params(options),
+                data=archive,
+                headers=headers,
+                stream=True,
+            )
+    except APIError as error:
+        raise Failure(str(error.explanation)) from None
+    try:
+        _Reader(api, result, moved).read(events(response.raw.stream(decode_content=False)))
+    finally:
+        response.close()  # an interrupted build ends when nobody listens any more
+
+
+def _params(options: BuildOptions) -> dict[str, Any]:
+    given = dict(item.partition("=")[::2] for item in options.label)
+    return {
+        "dockerfile": contexts.DOCKERFILE,
+        "t": options.tag,
+        "nocache": int(options.no_cache),
+        "pull": int(options.pull),
+        "rm": 1,
+        "forcerm": 1,
+        "buildargs": json.dumps(arguments(options.build_arg)),
+        "labels": json.dumps({**labels.image(), **given}),
+        **({"target": options.target} if options.target else {}),
+        **({"platform": options.platform} if options.platform else {}),
+        **({"networkmode": options.network} if options.network else {}),
+        **({"extrahosts": json.dumps(options.add_host)} if options.add_host else {}),
+    }
+
+
+def arguments(given: list[str]) -> dict[str, str | None]:
+    """`--build-arg NAME=VALUE`; a bare NAME is read from our environment, as docker does."""
+    import os
+
+    pairs = (item.partition("=") for item in given)
+    return {n: v if eq else os.environ.get(n) for n, eq, v in pairs}
+
+
+def events(chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """The builder's JSON objects, one a line, as they come."""
+    pending = b""
+    for chunk in chunks:
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line.strip())
+    if pending.strip():
+        yield json.loads(pending)
+
+
+class _Reader:
+    """Follows the builder's words from step to step."""
+
+    def __init__(self, api: APIClient, result: Build, moved: Callable[[], object]) -> None:
+        self.api, self.result, self.moved = api, result, moved
+        self.step: Step | None = None
+        self.cached = False
+        self.parent_size: dict[int, int] = {}
+
+    def read(self, found: Iterator[dict[str, Any]]) -> None:
+        for event in found:
+            if "error" in event:
+                self._fail(event)
+            elif "aux" in event:
+                self.result.image = event["aux"].get("ID", self.result.image)
+            elif "stream" in event:
+                self._line(event["stream"])
+        if not self.result.image:
+            raise Failure("the engine ended the build without an image")
+
+    def _line(self, text: str) -> None:
+        if match := _STEP.match(text):
+            # The label that we add is a step of its own behind the cell's: not shown.
+            number = int(match[1]) - 1
+            if self.step and self.step.state == "running":
+                self.step.end("base")  # an ARG before the first FROM makes no image
+            self.step = self.result.steps[number] if number < len(self.result.steps) else None
+            self.cached = False
+            if self.step:
+                self.step.begin()
+        elif text == " ---> Using cache\n":
+            self.cached = True
+        elif match := _IMAGE.match(text):
+            self._step_ended(match[1])
+        elif self.step and not text.startswith((" ---> Running in ", "Removing intermediate ")):
+            if not text.startswith(("Successfully built ", "Successfully tagged ")):
+                self.step.output += text.encode()
+        self.moved()
+
+    def _step_ended(self, image: str) -> None:
+        step = self.step
+        if step is None:
+            return
+        size = int(self.api.inspect_image(image)["Size"])
+        stage = step.instruction.stage
+        if step.instruction.keyword == "FROM":
+            step.size = size
+            step.end("base")
+        else:
+            step.size = max(size - self.parent_size.get(stage, 0), 0)
+            step.end("cached" if self.cached else "built")
+        self.parent_size[stage] = size
+
+    def _fail(self, event: dict[str, Any]) -> None:
+        words = str(event.get("error"))
+        match = _STATUS.search(words)
+        if self.step:
+            self.step.end("failed")
+        raise Failure(words, self.step, int(match[1]) if match else None)
