@@ -1,0 +1,333 @@
+require "securerandom"
+require "zlib"
+
+module CourseQemu
+  # What each vagrant command does, as stacks of Vagrant's own middlewares and the few below.
+  module Actions
+    include Vagrant::Action::Builtin
+
+    def self.stack(&block)
+      Vagrant::Action::Builder.new.tap(&block)
+    end
+
+    # `made` runs for a machine that exists; without one the reader is told so.
+    def self.for_existing
+      stack do |b|
+        b.use Call, IsState, :not_created do |env, inner|
+          env[:result] ? inner.use(Message, "The machine has not been made yet.") : yield(inner)
+        end
+      end
+    end
+
+    def self.up
+      stack do |b|
+        b.use ConfigValidate
+        b.use Call, IsState, :not_created do |env, inner|
+          if env[:result]
+            inner.use HandleBox
+            inner.use Create
+          end
+        end
+        b.use start
+      end
+    end
+
+    def self.start
+      stack do |b|
+        b.use Call, IsState, :running do |env, inner|
+          if env[:result]
+            inner.use Message, "The machine is running already."
+            inner.use Provision if env[:provision_enabled]
+          else
+            inner.use boot
+          end
+        end
+      end
+    end
+
+    def self.boot
+      stack do |b|
+        b.use Provision
+        b.use EnvSet, port_collision_repair: true
+        b.use HandleForwardedPortCollisions
+        b.use SyncedFolderCleanup
+        b.use SyncedFolders
+        b.use SetHostname
+        b.use Networks
+        b.use Start
+        b.use WaitForCommunicator, [:running]
+      end
+    end
+
+    def self.halt
+      for_existing do |b|
+        b.use Call, IsState, :running do |env, inner|
+          if env[:result]
+            inner.use Call, GracefulHalt, :poweroff, :running do |graceful, forced|
+              forced.use Do, "Forcing shutdown of the machine...", :stop unless graceful[:result]
+            end
+          end
+        end
+      end
+    end
+
+    def self.reload
+      for_existing do |b|
+        b.use ConfigValidate
+        b.use halt
+        b.use start
+      end
+    end
+
+    def self.suspend
+      for_existing do |b|
+        b.use Call, IsState, :running do |env, inner|
+          inner.use Do, "Saving the machine's memory and stopping it...", :suspend if env[:result]
+        end
+      end
+    end
+
+    def self.resume
+      for_existing do |b|
+        b.use Call, IsState, :saved do |env, inner|
+          env[:result] ? inner.use(boot) : inner.use(Message, "The machine is not suspended.")
+        end
+      end
+    end
+
+    def self.destroy
+      for_existing do |b|
+        b.use Call, DestroyConfirm do |env, inner|
+          if env[:result]
+            inner.use ConfigValidate
+            inner.use ProvisionerCleanup, :before
+            inner.use Destroy
+          else
+            inner.use Message, "The machine stays, because the question was not answered with yes."
+          end
+        end
+      end
+    end
+
+    def self.provision
+      for_existing do |b|
+        b.use ConfigValidate
+        b.use OnlyRunning
+        b.use Provision
+      end
+    end
+
+    def self.ssh
+      stack do |b|
+        b.use OnlyRunning
+        b.use SSHExec
+      end
+    end
+
+    def self.ssh_run
+      stack do |b|
+        b.use OnlyRunning
+        b.use SSHRun
+      end
+    end
+
+    def self.snapshot_save
+      for_existing { |b| b.use SnapshotSave }
+    end
+
+    def self.snapshot_delete
+      for_existing { |b| b.use SnapshotDelete }
+    end
+
+    def self.snapshot_restore
+      for_existing do |b|
+        b.use SnapshotRestore
+        b.use Call, IsEnvSet, :snapshot_delete do |env, inner|
+          inner.use SnapshotDelete if env[:result]
+        end
+      end
+    end
+
+    # ---------------------------------------------------------------------------- middlewares
+
+    # What the middlewares share: the machine, its driver, and a word to the reader.
+    class Middleware
+      def initialize(app, _env)
+        @app = app
+      end
+
+      def driver(env)
+        env[:machine].provider.driver
+      end
+    end
+
+    # Says a sentence.
+    class Message < Middleware
+      def initialize(app, env, words)
+        super(app, env)
+        @words = words
+      end
+
+      def call(env)
+        env[:ui].info(@words)
+        @app.call(env)
+      end
+    end
+
+    # Says a sentence and calls one of the driver's methods.
+    class Do < Middleware
+      def initialize(app, env, words, what)
+        super(app, env)
+        @words, @what = words, what
+      end
+
+      def call(env)
+        env[:ui].info(@words)
+        driver(env).public_send(@what)
+        @app.call(env)
+      end
+    end
+
+    # Fails as Vagrant does where a running machine is needed.
+    class OnlyRunning < Middleware
+      def call(env)
+        state = env[:machine].state.id
+        raise Vagrant::Errors::VMNotCreatedError if state == :not_created
+        raise Vagrant::Errors::VMNotRunningError unless state == :running
+        @app.call(env)
+      end
+    end
+
+    # Gives the machine an id first, so that `destroy` finds whatever comes after.
+    class Create < Middleware
+      def call(env)
+        machine = env[:machine]
+        folder = machine.box.directory
+        unless folder.join("guest.json").file?
+          raise NotACourseBox, box: machine.box.name
+        end
+        env[:ui].info("Making a machine from the box '#{machine.box.name}'...")
+        machine.id = SecureRandom.uuid
+        driver(env).create(folder)
+        @app.call(env)
+      end
+    end
+
+    # Starts QEMU: from the suspended state, from the box's snapshot, or by a boot.
+    class Start < Middleware
+      def call(env)
+        machine = env[:machine]
+        config = machine.provider_config
+        from = config.boot.to_s == "snapshot" ? :snapshot : nil
+        from = Driver::SUSPENDED if driver(env).suspended?
+        from = env[:start_from] if env[:start_from]
+        env[:ui].info(words(from))
+        ports = forwarded(env)
+        report(env, ports)
+        driver(env).start(ports: ports, memory: config.memory&.to_i, cpus: config.cpus&.to_i,
+                          extra: config.extra_args, from: from, network: Networks.backend(machine))
+        driver(env).delete(Driver::SUSPENDED) if from == Driver::SUSPENDED
+        @app.call(env)
+      end
+
+      def words(from)
+        return "Going on with the suspended machine..." if from == Driver::SUSPENDED
+        return "Restoring the snapshot '#{from}'..." if from.is_a?(String)
+        "Booting VM..."
+      end
+
+      def forwarded(env)
+        env[:machine].config.vm.networks.select { |type, _| type == :forwarded_port }
+                     .map(&:last).reject { |o| o[:disabled] }.map do |o|
+          { "id" => o[:id], "guest" => o[:guest], "host" => o[:host],
+            "protocol" => (o[:protocol] || "tcp").to_s, "host_ip" => o[:host_ip].to_s.empty? ? "127.0.0.1" : o[:host_ip] }
+        end
+      end
+
+      def report(env, ports)
+        env[:ui].output("Forwarding ports...") if ports.any?
+        ports.each { |p| env[:ui].detail("#{p["guest"]} (guest) => #{p["host"]} (host)") }
+      end
+    end
+
+    # private_network: a second card of all machines of one Vagrantfile, joined by multicast on
+    # loopback, which needs no root.
+    class Networks < Middleware
+      def self.private(machine)
+        machine.config.vm.networks.select { |type, _| type == :private_network }.map(&:last)
+      end
+
+      def self.backend(machine)
+        return nil if private(machine).empty?
+        number = Zlib.crc32(machine.env.root_path.to_s)
+        group = "230.#{number >> 16 & 255}.#{number >> 8 & 255}.#{number & 255}"
+        "socket,id=net1,mcast=#{group}:#{20_000 + number % 10_000},localaddr=127.0.0.1"
+      end
+
+      def call(env)
+        @app.call(env)
+        machine = env[:machine]
+        wanted = Networks.private(machine)
+        return if wanted.empty?
+        env[:ui].info("Configuring the private network...")
+        # All machines come from one image: each needs a hardware address of its own.
+        mac = format("52:54:01:%02x:%02x:%02x", *machine.id.delete("-")[0, 6].scan(/../).map(&:hex))
+        machine.communicate.sudo("ip link set eth1 down; ip link set eth1 address #{mac}")
+        network = wanted.first
+        type = network[:ip] ? :static : :dhcp
+        machine.guest.capability(:configure_networks, [
+          { type: type, ip: network[:ip], netmask: network[:netmask] || "255.255.255.0", interface: 1 }
+        ])
+      end
+    end
+
+    class Destroy < Middleware
+      def call(env)
+        env[:ui].info("Removing the machine and its disk...")
+        driver(env).remove
+        env[:machine].id = nil
+        @app.call(env)
+      end
+    end
+
+    class SnapshotSave < Middleware
+      def call(env)
+        name = env[:snapshot_name]
+        unless name.match?(/\A[A-Za-z0-9][\w.-]*\z/)
+          raise Broken, what: "A snapshot's name has letters, digits, _ . and -, not '#{name}'.", words: ""
+        end
+        env[:ui].info("Saving the snapshot '#{name}'...")
+        driver(env).save(name)
+        env[:ui].success("Snapshot saved.")
+        @app.call(env)
+      end
+    end
+
+    class SnapshotDelete < Middleware
+      def call(env)
+        env[:ui].info("Deleting the snapshot '#{env[:snapshot_name]}'...")
+        driver(env).delete(env[:snapshot_name])
+        @app.call(env)
+      end
+    end
+
+    # A snapshot of a running machine goes on where it was saved; one of a machine that was off
+    # brings back the disk, and the machine boots.
+    class SnapshotRestore < Middleware
+      def call(env)
+        name = env[:snapshot_name]
+        driver(env).stop
+        if driver(env).live?(name)
+          env[:start_from] = name
+        else
+          env[:ui].info("Restoring the snapshot '#{name}'...")
+          driver(env).revert_disk(name)
+        end
+        if env[:start_from] || env[:snapshot_start]
+          env[:machine].action_raw(:start_again, Actions.boot, env.slice(:start_from, :provision_ignore_sentinel, :provision_enabled))
+        end
+        @app.call(env)
+      end
+    end
+  end
+end

@@ -1,0 +1,290 @@
+require "digest"
+require "fileutils"
+require "json"
+require "open3"
+require "shellwords"
+require "socket"
+require "tmpdir"
+
+module CourseQemu
+  # One machine's files and its QEMU process. Knows nothing of Vagrant's actions.
+  #
+  # In the machine's folder: hard links to the box's files (an overlay needs its base unchanged, and
+  # a new version of the box replaces it), machine.qcow2 (the machine's own disk), machine.json (what
+  # it was made with), ports.json, pid, console.log, qemu.log.
+  class Driver
+    SUSPENDED = "vagrant-suspended".freeze
+
+    def initialize(machine)
+      @machine = machine
+      @folder = machine.data_dir
+    end
+
+    # --- what it is -------------------------------------------------------------------------
+
+    def state
+      return :not_created unless @machine.id && disk.file?
+      return :running if pid
+      suspended? ? :saved : :poweroff
+    end
+
+    def suspended?
+      path("suspended").file?
+    end
+
+    # The pid of our QEMU, or nil. A pid file alone proves nothing: pids are used again.
+    def pid
+      number = path("pid").read.to_i
+      number.positive? && ours?(number) ? number : nil
+    rescue Errno::ENOENT
+      nil
+    end
+
+    def ports
+      JSON.parse(path("ports.json").read)
+    rescue Errno::ENOENT
+      []
+    end
+
+    def ssh_port
+      found = ports.find { |port| port["id"] == "ssh" } || ports.find { |port| port["guest"] == 22 }
+      found && found["host"]
+    end
+
+    # --- making and removing it -------------------------------------------------------------
+
+    def create(box_folder)
+      guest = JSON.parse(box_folder.join("guest.json").read)
+      FileUtils.mkdir_p(@folder)
+      ["guest.json", *guest["files"].values].each { |name| link(box_folder.join(name), path(name)) }
+      path("machine.json").write(JSON.generate(fresh: true))
+    end
+
+    def guest
+      @guest ||= JSON.parse(path("guest.json").read)
+    end
+
+    def remove
+      stop
+      names = ["guest.json", *(path("guest.json").file? ? guest["files"].values : [])]
+      names += %w[machine.qcow2 machine.json ports.json pid suspended console.log qemu.log]
+      names.each { |name| FileUtils.rm_f(path(name)) }
+      FileUtils.rm_f(socket)
+    end
+
+    # --- running it -------------------------------------------------------------------------
+
+    # Start QEMU and wait until the machine runs. from: :snapshot (the box's pre-booted one), nil
+    # (boot), or the name of one of the machine's own snapshots.
+    def start(ports:, memory:, cpus:, extra:, from: nil, network: nil)
+      path("ports.json").write(JSON.generate(ports))
+      fresh = !disk.file?
+      from = nil if from == :snapshot && !(fresh && snapshot_fits?(memory, cpus, extra))
+      overlay(from == :snapshot ? guest["files"]["ready_disk"] : guest["files"]["disk"]) if fresh
+      settings = from.is_a?(String) ? made_with : { "memory" => memory, "cpus" => cpus, "extra" => extra }
+      path("machine.json").write(JSON.generate(settings))
+      begin
+        launch(settings, ports, from, network)
+      rescue Broken
+        # Another version of QEMU may refuse the box's snapshot: then it boots.
+        raise unless from == :snapshot
+        FileUtils.rm_f(disk)
+        overlay(guest["files"]["disk"])
+        launch(settings, ports, nil, network)
+      end
+      FileUtils.rm_f(path("suspended"))
+    end
+
+    # Kill it now; nil when it did not run.
+    def stop
+      number = pid || stray
+      return unless number
+      Process.kill("KILL", number)
+      wait_until(5) { !ours?(number) }
+      FileUtils.rm_f(path("pid"))
+    rescue Errno::ESRCH
+      nil
+    end
+
+    def suspend
+      save(SUSPENDED)
+      path("suspended").write("")
+      stop
+    end
+
+    # --- snapshots --------------------------------------------------------------------------
+
+    def snapshots
+      return [] unless disk.file?
+      images["snapshots"].to_a.map { |s| s["name"] }.reject { |name| name == SUSPENDED }
+    end
+
+    # With the memory of a running machine, of the disk alone otherwise.
+    def save(name)
+      return monitor("savevm #{name}") if pid
+      qemu_img("snapshot", "-c", name, disk.to_s)
+    end
+
+    def delete(name)
+      return monitor("delvm #{name}") if pid
+      qemu_img("snapshot", "-d", name, disk.to_s)
+    end
+
+    # Whether a snapshot holds the memory of a running machine.
+    def live?(name)
+      found = images["snapshots"].to_a.find { |s| s["name"] == name }
+      found && found["vm-state-size"].to_i.positive?
+    end
+
+    def revert_disk(name)
+      qemu_img("snapshot", "-a", name, disk.to_s)
+    end
+
+    private
+
+    def path(name)
+      @folder.join(name)
+    end
+
+    def disk
+      path("machine.qcow2")
+    end
+
+    # A unix socket's path has at most 107 characters, and a project may lie deep.
+    def socket
+      base = ENV["XDG_RUNTIME_DIR"].to_s
+      base = File.directory?(base) && base.size < 60 ? base : "/tmp"
+      folder = File.join(base, "course-magics-#{Process.uid}")
+      FileUtils.mkdir_p(folder, mode: 0o700)
+      raise Broken, what: "#{folder} belongs to another user.", words: "" unless File.owned?(folder)
+      File.join(folder, "#{name}.qmp")
+    end
+
+    def name
+      "course-#{@machine.id.delete("-")[0, 12]}"
+    end
+
+    # Whether process `number` is this machine's QEMU.
+    def ours?(number)
+      words = if File.directory?("/proc/self")
+                File.read("/proc/#{number}/cmdline").split("\0")
+              else
+                `ps -p #{number} -o args=`.split
+              end
+      words.first.to_s.include?("qemu") && words.include?(name)
+    rescue Errno::ENOENT, Errno::ESRCH
+      false
+    end
+
+    # Our QEMU without its pid file: an interrupt may come between its start and the writing.
+    def stray
+      Dir.glob("/proc/[0-9]*").map { |p| File.basename(p).to_i }.find { |n| ours?(n) }
+    end
+
+    def link(source, target)
+      FileUtils.rm_f(target)
+      FileUtils.ln(source, target)
+    rescue SystemCallError # another file system
+      FileUtils.cp(source, target)
+    end
+
+    def overlay(base)
+      qemu_img("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, disk.to_s)
+    end
+
+    def made_with
+      JSON.parse(path("machine.json").read)
+    end
+
+    def kvm?
+      ENV["COURSE_KVM"] == "1"
+    end
+
+    def snapshot_fits?(memory, cpus, extra)
+      guest["snapshot"] && !kvm? && extra.empty? &&
+        [nil, guest["memory_mb"]].include?(memory) && [nil, guest["cpus"]].include?(cpus)
+    end
+
+    def launch(settings, ports, from, network)
+      FileUtils.rm_f(socket)
+      # close_others: Vagrant's own locks and pipes must not live on in QEMU.
+      number = Process.spawn(*command(settings, ports, from, network), in: File::NULL,
+                             out: path("qemu.log").to_s, err: %i[child out], pgroup: true,
+                             chdir: @folder.to_s, close_others: true)
+      path("pid").write(number.to_s)
+      watcher = Process.detach(number)
+      ready = wait_until(120) { !watcher.alive? || running? }
+      return if ready && watcher.alive?
+      words = path("qemu.log").read.strip
+      stop
+      raise Broken, what: "QEMU could not start the machine.", words: words
+    end
+
+    def command(settings, ports, from, network)
+      data = guest
+      forwards = ports.map do |p|
+        "hostfwd=#{p["protocol"]}:#{p["host_ip"]}:#{p["host"]}-:#{p["guest"]}"
+      end
+      words = ["qemu-system-x86_64", "-name", name, "-machine", data["machine"],
+               "-accel", kvm? ? "kvm" : data["accel"], "-cpu", kvm? ? "host" : data["cpu_model"],
+               "-m", (settings["memory"] || data["memory_mb"]).to_s,
+               "-smp", (settings["cpus"] || data["cpus"]).to_s,
+               *data["machine_args"],
+               "-kernel", data["files"]["kernel"], "-initrd", data["files"]["initrd"],
+               "-append", data["append"],
+               "-drive", "if=none,id=disk0,file=machine.qcow2,format=qcow2,discard=unmap",
+               "-netdev", ["user,id=net0", *forwards].join(","),
+               "-netdev", network || "hubport,id=net1,hubid=1",
+               "-chardev", "file,id=serial0,path=console.log",
+               "-chardev", "null,id=agent0",
+               "-qmp", "unix:#{socket},server=on,wait=off", *settings["extra"].to_a]
+      words += ["-incoming", "exec:cat #{data["files"]["ready_state"]}"] if from == :snapshot
+      words += ["-loadvm", from] if from.is_a?(String)
+      words
+    end
+
+    def running?
+      answer = qmp("query-status")
+      answer && answer["status"] == "running"
+    rescue SystemCallError, EOFError, IOError
+      false
+    end
+
+    # One command on QEMU's own control socket.
+    def qmp(execute, arguments = {})
+      UNIXSocket.open(socket) do |io|
+        io.gets
+        [{ execute: "qmp_capabilities" }, { execute: execute, arguments: arguments }].map do |call|
+          io.puts(JSON.generate(call))
+          answer = JSON.parse(io.readline) until answer && (answer["return"] || answer["error"])
+          raise Broken, what: "QEMU refused #{execute}.", words: answer["error"]["desc"] if answer["error"]
+          answer["return"]
+        end.last
+      end
+    end
+
+    def monitor(line)
+      words = qmp("human-monitor-command", "command-line" => line).to_s.strip
+      raise Broken, what: "QEMU refused #{line}.", words: words unless words.empty?
+    end
+
+    def qemu_img(*words)
+      out, status = Open3.capture2e("qemu-img", *words, chdir: @folder.to_s)
+      raise Broken, what: "qemu-img #{words.first} failed.", words: out unless status.success?
+      out
+    end
+
+    def images
+      JSON.parse(qemu_img("info", "-U", "--output=json", disk.to_s))
+    end
+
+    def wait_until(seconds)
+      limit = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+      until (found = yield)
+        return nil if Process.clock_gettime(Process::CLOCK_MONOTONIC) > limit
+        sleep 0.05
+      end
+      found
+    end
+  end
+end

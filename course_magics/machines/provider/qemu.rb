@@ -1,0 +1,46 @@
+# Vagrant's provider `qemu`: machines from the box course/debian12, unprivileged, with or without
+# hardware virtualization. A plain file for `require`, no gem: it comes with a Python package.
+require "vagrant"
+
+module CourseQemu
+  # The faults a reader can meet, each with what to do.
+  class Missing < Vagrant::Errors::VagrantError
+    error_message("The provider 'qemu' needs %{program}, which is not installed.\n" \
+                  "On Debian or Ubuntu: sudo apt-get install qemu-system-x86 qemu-utils")
+  end
+
+  class NotACourseBox < Vagrant::Errors::VagrantError
+    error_message("The box '%{box}' holds no guest that the provider 'qemu' can start\n" \
+                  "(guest.json is missing). Use config.vm.box = \"course/debian12\".")
+  end
+
+  class Broken < Vagrant::Errors::VagrantError
+    error_message("%{what}\n%{words}")
+  end
+
+  class Plugin < Vagrant.plugin("2")
+    name "course QEMU provider"
+    description "Runs course/debian12 in QEMU, as an ordinary user."
+
+    # Every other provider that works here goes first: theirs is 5 or more.
+    provider(:qemu, priority: 1) do
+      require_relative "provider"
+      Provider
+    end
+
+    config(:qemu, :provider) do
+      require_relative "config"
+      Config
+    end
+
+    provider_capability(:qemu, :forwarded_ports) do
+      require_relative "capabilities"
+      Capabilities
+    end
+
+    provider_capability(:qemu, :snapshot_list) do
+      require_relative "capabilities"
+      Capabilities
+    end
+  end
+end
