@@ -20,6 +20,8 @@ _VAGRANTFILE = """\
 # Defaults of the box course/debian12; a course's Vagrantfile overrides them.
 Vagrant.configure("2") do |config|
   config.ssh.username = "vagrant"
+  # Named, or Vagrant finds out by asking over ssh whether it is one of forty others: 13 s.
+  config.vm.guest = :debian
   # Without hardware virtualization a cold boot of a busy host takes a while.
   config.vm.boot_timeout = 300
 end
@@ -96,7 +98,8 @@ def ensure_box(say: Say, force: bool = False) -> Path:
 
 def _same(box: Path, guest: Guest) -> bool:
     # All of guest.json: a guest made anew from the same inputs has other ssh host keys.
-    return Guest.load(box).data == guest.data
+    same_text = (box / "Vagrantfile").read_text() == _VAGRANTFILE
+    return same_text and Guest.load(box).data == guest.data
 
 
 def share_files(guest: Guest, box: Path) -> None:

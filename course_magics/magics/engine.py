@@ -42,9 +42,9 @@ def _use(call: Call) -> EngineReport:
 
 
 def _clean(call: Call) -> object:
-    from course_magics.containers import clean
+    from course_magics.containers.clean import remove_all
 
-    return clean.remove_all()
+    return remove_all()
 
 
 MAGIC = Magic(

@@ -119,7 +119,7 @@ def _explain(
     if at is not None and at.keyword == "FROM" and failure.status is None and step is not None:
         image = next((w for w in at.text.split()[1:] if not w.startswith("--")), "")
         error = no_such_image(api, image, line, words)
-        message, hint, words = f"line {at.line}: {error.message}", error.hint, words
+        message, hint = f"line {at.line}: {error.message}", error.hint
     elif "parse error" in low and not use_buildkit() and any(heredoc(i) for i in instructions):
         message = "a heredoc (<<EOF) needs BuildKit, and docker's buildx plugin is not installed"
         hint = "write RUN a && b in place of it, or install buildx (Debian 13: docker-buildx)"

@@ -52,7 +52,7 @@ module CourseQemu
         b.use HandleForwardedPortCollisions
         b.use SyncedFolderCleanup
         b.use SyncedFolders
-        b.use SetHostname
+        b.use Hostname
         b.use Networks
         b.use Start
         b.use WaitForCommunicator, [:running]
@@ -227,6 +227,7 @@ module CourseQemu
         driver(env).start(ports: ports, memory: config.memory&.to_i, cpus: config.cpus&.to_i,
                           extra: config.extra_args, from: from, network: Networks.backend(machine))
         driver(env).delete(Driver::SUSPENDED) if from == Driver::SUSPENDED
+        driver(env).await_ssh(machine.config.vm.boot_timeout)
         @app.call(env)
       end
 
@@ -247,6 +248,25 @@ module CourseQemu
       def report(env, ports)
         env[:ui].output("Forwarding ports...") if ports.any?
         ports.each { |p| env[:ui].detail("#{p["guest"]} (guest) => #{p["host"]} (host)") }
+      end
+    end
+
+    # The host name in one command. Vagrant's own way asks what manages the network and restarts the
+    # interfaces: right for any Linux, but 10 s and more in emulation, and our guest is known.
+    class Hostname < Middleware
+      def call(env)
+        @app.call(env)
+        name = env[:machine].config.vm.hostname
+        return if name.nil?
+        env[:ui].info("Setting hostname...")
+        short = name.split(".").first
+        env[:machine].communicate.sudo(<<~SCRIPT)
+          [ "$(cat /etc/hostname)" = '#{short}' ] && [ "$(hostname)" = '#{short}' ] && exit 0
+          echo '#{short}' > /etc/hostname
+          hostname '#{short}'
+          sed -i '/^127.0.1.1[[:space:]]/d' /etc/hosts
+          echo '127.0.1.1 #{[name, short].uniq.join(" ")}' >> /etc/hosts
+        SCRIPT
       end
     end
 

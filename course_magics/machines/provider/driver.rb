@@ -1,10 +1,8 @@
-require "digest"
 require "fileutils"
+require "io/wait"
 require "json"
 require "open3"
-require "shellwords"
 require "socket"
-require "tmpdir"
 
 module CourseQemu
   # One machine's files and its QEMU process. Knows nothing of Vagrant's actions.
@@ -93,6 +91,12 @@ module CourseQemu
         launch(settings, ports, nil, network)
       end
       FileUtils.rm_f(path("suspended"))
+    end
+
+    # Wait until sshd greets. Vagrant's own first connection would come too early, and what it sends
+    # before the guest can answer is repeated by QEMU with growing pauses: 5 s and more.
+    def await_ssh(seconds)
+      wait_until(seconds) { !pid || greeted? }
     end
 
     # Kill it now; nil when it did not run.
@@ -241,6 +245,16 @@ module CourseQemu
       words += ["-incoming", "exec:cat #{data["files"]["ready_state"]}"] if from == :snapshot
       words += ["-loadvm", from] if from.is_a?(String)
       words
+    end
+
+    def greeted?
+      socket = Socket.tcp("127.0.0.1", ssh_port, connect_timeout: 1)
+      socket.wait_readable(1) && socket.readpartial(4) == "SSH-"
+    rescue SystemCallError, EOFError
+      sleep 0.1
+      false
+    ensure
+      socket&.close
     end
 
     def running?

@@ -1,0 +1,29 @@
+# The project's front door. Each target sets up what it needs first.
+VENV ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: help setup run lab test bench store clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## install what is missing, make .venv, start an engine, build the guest and the images
+	@bash .ci/setup "$(VENV)"
+
+run: setup ## run all notebooks, write build/*.html, end with a table
+	@python -m course_magics.course run notebooks --out build
+
+lab: setup ## open the notebooks in JupyterLab
+	@cd notebooks && jupyter lab --ServerApp.root_dir=.
+
+test: setup ## run every test (COURSE_REQUIRE=all: nothing may be skipped)
+	@bash .ci/test
+
+bench: setup ## the magics beside the plain commands, as ratios
+	@python -m benchmarks
+
+store: setup ## run the notebooks and store their outputs in them
+	@python -m course_magics.course store notebooks
+
+clean: ## remove build/, .venv, the notebooks' machines and the dockerd that setup started
+	@bash .ci/clean "$(VENV)"
