@@ -1,0 +1,160 @@
+"""Running `vagrant` and `ssh`: output as it comes, an end on ■, and none left by a dead kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from course_magics.streams import Sink
+
+#: Once a program has ended, its pipe may be held open by what it left behind: wait this long (s).
+_IDLE = 0.2
+#: ■: how long vagrant may take to end by itself, then to obey SIGTERM (seconds).
+_GRACE, _TERM = 2.0, 0.4
+_PR_SET_PDEATHSIG = 1
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    """In the child, before the program: ask Linux for a SIGTERM when this process has gone."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    folder: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    out: Sink,
+    err: Sink,
+    lifeline: bool = False,
+) -> int:
+    """Run `command` to its end, its output going to `out` and `err` as it comes.
+
+    env: added to this process's environment. lifeline: give it a standard input that stays open
+    and empty until it ends (or this process does); otherwise it has none.
+    Returns the exit status. KeyboardInterrupt and any other exception pass through after the
+    program has been stopped: SIGINT, 2 s later SIGTERM to its group, 0.4 s later SIGKILL.
+    Raises OSError when the program cannot be started.
+    """
+    process = subprocess.Popen(
+        list(command),
+        stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        # Its own group: ■ sends SIGINT to the kernel's, and vagrant takes a second one for "now".
+        start_new_session=True,
+        # One system call without a lock: safe after a fork, whatever other threads do.
+        preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
+        bufsize=0,
+    )
+    pieces: queue.SimpleQueue[tuple[Sink, bytes]] = queue.SimpleQueue()
+    assert process.stdout is not None and process.stderr is not None
+    for pipe, sink in ((process.stdout, out), (process.stderr, err)):
+        threading.Thread(target=_read, args=(pipe, sink, pieces), daemon=True).start()
+    try:
+        try:
+            _pass_on(process, pieces)
+            return process.wait()
+        except BaseException:
+            _stop(process, pieces)
+            raise
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def capture(
+    command: Sequence[str], *, folder: Path | None = None, env: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Run `command` to its end. Returns its status, and its output and errors as text."""
+    out, err = Kept(), Kept()
+    status = run(command, folder=folder, env=env, out=out, err=err)
+    return status, out.text, err.text
+
+
+class Kept:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    @property
+    def text(self) -> str:
+        """What came, as text; broken UTF-8 as U+FFFD."""
+        return self.data.decode("utf-8", "replace")
+
+
+def _read(pipe: IO[bytes], sink: Sink, pieces: queue.SimpleQueue[tuple[Sink, bytes]]) -> None:
+    # The thread closes the pipe itself: somebody else's descriptor could get its number.
+    with pipe:
+        data = b"."
+        while data:
+            data = os.read(pipe.fileno(), 65536)
+            pieces.put((sink, data))
+
+
+def _pass_on(
+    process: subprocess.Popen[bytes],
+    pieces: queue.SimpleQueue[tuple[Sink, bytes]],
+    until: float | None = None,
+) -> None:
+    """Write what comes, in this thread (a cell's output belongs to it), until the end.
+
+    until: give up at this moment (monotonic seconds).
+    """
+    open_pipes = 2
+    while open_pipes and (until is None or time.monotonic() < until):
+        try:
+            sink, data = pieces.get(timeout=_IDLE)
+        except queue.Empty:
+            if process.poll() is not None:
+                return
+            continue
+        if data:
+            sink.write(data)
+        else:
+            open_pipes -= 1
+
+
+def _stop(process: subprocess.Popen[bytes], pieces: queue.SimpleQueue[tuple[Sink, bytes]]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        end = time.monotonic() + _GRACE
+        with contextlib.suppress(KeyboardInterrupt):  # a second ■: no more waiting
+            _pass_on(process, pieces, end)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(end - time.monotonic(), 0))
+    if process.poll() is None:
+        _signal_group(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_TERM)
+    # Also when it has ended: its helpers (rsync, ssh, qemu-img) are in the same group.
+    _signal_group(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+    else:
+        process.kill()

@@ -1,0 +1,132 @@
+"""The `vagrant` command: found, called with the right environment, its faults put into words."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from course_magics.errors import Interrupted, MachineError
+from course_magics.machines import process, readable
+from course_magics.machines.text import Lines
+from course_magics.streams import Stream
+
+_INSTALL = {
+    "linux": "sudo apt-get install vagrant    (or https://developer.hashicorp.com/vagrant/install)",
+    "darwin": "brew install --cask hashicorp-vagrant",
+    "win32": "winget install Hashicorp.Vagrant",
+}
+#: What an interrupted word leaves, and what to do about it.
+_HALF_MADE = ("up", "reload", "resume", "snapshot restore", "snapshot pop")
+#: Signs in vagrant's words, and what to do.
+_HINTS = (
+    ("A Vagrant environment or target machine is required", "%%vagrantfile writes a Vagrantfile"),
+    ("is required to run", "%vagrant up starts it"),
+    ("not yet ready for SSH", "%vagrant up starts it"),
+    ("specific VM name", "%vagrant status lists the machines: name one"),
+    ("An action 'read' was attempted", "another vagrant works on this machine: wait for it"),
+)
+
+
+def find() -> str:
+    """Full path of `vagrant`. Raises MachineError that says how to install it."""
+    found = shutil.which("vagrant")
+    if found is None:
+        raise MachineError(
+            "vagrant is not installed",
+            hint=_INSTALL.get(sys.platform, "https://developer.hashicorp.com/vagrant/install"),
+        )
+    return found
+
+
+def environment() -> dict[str, str]:
+    """What vagrant needs in its environment: no phoning home, no colours, our provider."""
+    from course_magics.machines import provider
+
+    quiet = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+    return {**provider.environment(), **quiet}
+
+
+def terminal_line(folder: Path, words: Sequence[str]) -> str:
+    """The same in a terminal."""
+    line = shlex.join(["vagrant", *words])
+    near = relative(folder)
+    return line if near == "." else f"cd {shlex.quote(near)} && {line}"
+
+
+def relative(folder: Path) -> str:
+    """`folder` as seen from here, so that a notebook reads the same in every checkout."""
+    try:
+        return str(folder.resolve().relative_to(Path.cwd().resolve()))
+    except ValueError:
+        return str(folder)
+
+
+def ask(folder: Path, words: Sequence[str], line: str = "") -> list[readable.Event]:
+    """Run vagrant for its data (`--machine-readable`). Raises MachineError in vagrant's words."""
+    line = line or terminal_line(folder, words)
+    try:
+        status, out, err = process.capture(
+            [find(), *words, "--machine-readable"], folder=known(folder), env=environment()
+        )
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: vagrant was stopped", command=line) from None
+    if status:
+        raise failed(line, status, readable.error(out) or err or out)
+    return list(readable.read(out))
+
+
+def stream(folder: Path, words: Sequence[str], out: Stream | None = None, line: str = "") -> str:
+    """Run vagrant for what it does, its text shown in `out` as it comes; returns that text.
+
+    Raises MachineError when it fails; Interrupted after ■, when vagrant has been stopped.
+    """
+    line = line or terminal_line(folder, words)
+    out = out or Stream()
+    shown, faults = Lines(out), process.Kept()
+    try:
+        status = process.run(
+            [find(), *words], folder=known(folder), env=environment(), out=shown, err=faults
+        )
+        if not status:
+            shown.write(bytes(faults.data))  # not what it failed of: only a warning
+    except KeyboardInterrupt:
+        raise _stopped(words, line) from None
+    finally:
+        shown.close()
+        out.close()
+    if status:
+        raise failed(line, status, faults.text)
+    return out.text
+
+
+def failed(line: str, status: int, words: str) -> MachineError:
+    """Vagrant's refusal as an error: its own words, and what they usually call for."""
+    words = words.strip()
+    hint = next((hint for sign, hint in _HINTS if sign in words), None)
+    return MachineError(
+        "vagrant could not do that", command=line, status=status, detail=words, hint=hint
+    )
+
+
+def _stopped(words: Sequence[str], line: str) -> Interrupted:
+    word = " ".join(w for w in words[:2] if not w.startswith("-"))
+    half = any(word.startswith(w) for w in _HALF_MADE)
+    return Interrupted(
+        f"interrupted: vagrant {words[0]} was stopped"
+        + ("; the machine may be half made" if half else ""),
+        command=line,
+        hint="%vagrant up goes on with it, %vagrant destroy removes it" if half else None,
+    )
+
+
+def known(folder: Path) -> Path:
+    """`folder`, or MachineError where it is missing."""
+    if not folder.is_dir():
+        raise MachineError(
+            f"no such folder: {relative(folder)}",
+            hint=f"%%vagrantfile --dir {relative(folder)} makes it, with a Vagrantfile in it",
+        )
+    return folder

@@ -1,0 +1,53 @@
+"""A folder of the user's own for sockets: short, private, gone at the next boot."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from course_magics.errors import MachineError
+
+#: A unix socket's name has at most 104 characters (macOS; 108 on Linux), and ssh adds 17 of its own
+#: while it makes one, after our own name of up to 20.
+_ROOM = 104 - 17 - 20 - 2
+
+
+def folder() -> Path:
+    """The folder, made where it is missing, with mode 0700.
+
+    Raises MachineError when somebody else owns what stands in its place.
+    """
+    places = [Path("/tmp") / f"course-magics-{_user()}"]
+    if os.environ.get("XDG_RUNTIME_DIR"):
+        places.insert(0, Path(os.environ["XDG_RUNTIME_DIR"]) / "course-magics")
+    else:
+        places.insert(0, Path(tempfile.gettempdir()) / f"course-magics-{_user()}")
+    for place in places:
+        if len(str(place)) > _ROOM:
+            continue
+        try:
+            place.mkdir(mode=0o700, exist_ok=True)
+        except OSError:
+            continue
+        if _private(place):
+            return place
+    raise MachineError(
+        "no private folder for ssh's sockets", detail="\n".join(str(place) for place in places)
+    )
+
+
+def _private(place: Path) -> bool:
+    about = place.lstat()
+    if os.name != "posix":
+        return stat.S_ISDIR(about.st_mode)
+    return (
+        stat.S_ISDIR(about.st_mode)
+        and about.st_uid == os.getuid()
+        and stat.S_IMODE(about.st_mode) == 0o700
+    )
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
