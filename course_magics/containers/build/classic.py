@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _STEP = re.compile(r"Step (\d+)/\d+ : ")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n")
+#: The builder's own words between the output of the steps.
+_NOISE = (" ---> Running in ", "Removing intermediate ", "Successfully built ", "Successfully tag")
 _STATUS = re.compile(r"returned a non-zero code: (\d+)")
 
 
@@ -128,9 +130,8 @@ class _Reader:
             self.cached = True
         elif match := _IMAGE.match(text):
             self._step_ended(match[1])
-        elif self.step and not text.startswith((" ---> Running in ", "Removing intermediate ")):
-            if not text.startswith(("Successfully built ", "Successfully tagged ")):
-                self.step.output += text.encode()
+        elif self.step and not text.startswith(_NOISE):
+            self.step.output += text.encode()
         self.moved()
 
     def _step_ended(self, image: str) -> None:

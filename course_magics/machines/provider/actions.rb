@@ -262,10 +262,10 @@ module CourseQemu
         short = name.split(".").first
         env[:machine].communicate.sudo(<<~SCRIPT)
           [ "$(cat /etc/hostname)" = '#{short}' ] && [ "$(hostname)" = '#{short}' ] && exit 0
-          echo '#{short}' > /etc/hostname
-          hostname '#{short}'
           sed -i '/^127.0.1.1[[:space:]]/d' /etc/hosts
           echo '127.0.1.1 #{[name, short].uniq.join(" ")}' >> /etc/hosts
+          echo '#{short}' > /etc/hostname
+          hostname '#{short}'
         SCRIPT
       end
     end
