@@ -20,7 +20,7 @@ from course_magics.guest import guestfiles, recipe
 from course_magics.guest.build import clear_unfinished, locked
 from course_magics.guest.model import cache_dir
 from course_magics.guest.procs import Say
-from course_magics.guest.rootfs import debootstrap
+from course_magics.guest.rootfs import debootstrap, extract_file
 
 # Counted up when the way of making them changes.
 _REVISION = 2
@@ -50,6 +50,9 @@ _PYTHON_SETUP = """
 ln -s python3 /usr/bin/python
 # A container has one purpose: pip may install into its only Python.
 rm -f /usr/lib/python3*/EXTERNALLY-MANAGED
+# Python's own cache of what it ran while it was installed differs from run to run.
+rm -rf /usr/share/python3/debpython/__pycache__
+rm -rf /usr/lib/python3/dist-packages/_distutils_hack/__pycache__
 """
 
 
@@ -136,24 +139,16 @@ def _make_python(work: Path, parent: Path | None, say: Say) -> None:
 
 
 def _make_busybox(work: Path, parent: Path | None, say: Say) -> None:
-    extracted = work / "extracted.tar"
-    debootstrap(
-        extracted, suite=recipe.SUITE, packages=("busybox-static",), say=say,
-        epoch=recipe.EPOCH, variant="extract",
-    )  # fmt: skip
-    with tarfile.open(extracted) as tar:
-        member = next(m for m in tar if m.isfile() and m.name.endswith("bin/busybox"))
-        stream = tar.extractfile(member)
-        assert stream is not None
-        program = stream.read()
     busybox = work / "busybox"
-    busybox.write_bytes(program)
+    busybox.write_bytes(
+        extract_file(suite=recipe.SUITE, package="busybox-static", name="bin/busybox", say=say)
+    )
     busybox.chmod(0o755)
     try:
         listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise EngineError("Debian's busybox does not run here.", detail=str(error)) from error
-    write_busybox(work / "rootfs.tar", program, listed.stdout.split())
+    write_busybox(work / "rootfs.tar", busybox.read_bytes(), listed.stdout.split())
 
 
 def write_busybox(target: Path, program: bytes, applets: list[str]) -> None:

@@ -39,6 +39,7 @@ The keys of ``guest.json``:
 ``disk_gb``       virtual size of the disk, GiB
 ``packages``      ``{name: version}`` of the guest's Debian packages
 ``sizes``         bytes of each file
+``boot``          seconds of the cold boot it was saved from, and its memory on the host, MiB
 ``seconds``       what each part of the build took
 ``built_by``      version of ``course_magics``
 

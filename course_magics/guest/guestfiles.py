@@ -65,7 +65,6 @@ _UNUSED = (
     "ata_generic",
     "ata_piix",
     "drm",
-    "evdev",
     "floppy",
     "i2c_piix4",
     "kvm_amd",
@@ -167,6 +166,8 @@ FILES: dict[str, tuple[int, str]] = {
     ),
     # Hardware that the machine has and nobody uses; `modprobe kvm_amd` by hand still works.
     "etc/modprobe.d/course.conf": (0o644, "".join(f"blacklist {name}\n" for name in _UNUSED)),
+    # `ping` by everybody; the file capability that Debian gives it does not outlive the tar.
+    "etc/sysctl.d/50-course.conf": (0o644, "net.ipv4.ping_group_range = 0 2147483647\n"),
     "etc/initramfs-tools/update-initramfs.conf": (
         0o644,
         "# The kernel and its RAM disk are given to the machine from outside.\n"
@@ -210,7 +211,8 @@ MASKED = (
     "systemd-user-sessions.service",
 )
 
-# Runs by `chroot ROOT sh -ec`, as the last thing.
+# Runs by `chroot ROOT sh -e`, as the last thing. It must leave /tmp alone: mmdebstrap keeps its
+# apt configuration there, and without that its last step, cleaning, would clean the host's apt.
 SETUP = rf"""
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 useradd -m -u 1000 -s /bin/bash -c 'Vagrant' vagrant
@@ -239,7 +241,7 @@ ln -sf /dev/null /etc/tmpfiles.d/systemd-nologin.conf
 ln -sf /lib/systemd/system/multi-user.target default.target
 rm -f /etc/motd /etc/apt/apt.conf.d/99mmdebstrap /etc/rc?.d/[SK]*
 rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old
-rm -rf /var/log/*.log /var/log/apt /initrd.img* /vmlinuz* /tmp/*
+rm -rf /var/log/*.log /var/log/apt /initrd.img* /vmlinuz*
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 """
 

@@ -115,6 +115,9 @@ class Machine:
                 guest, self.folder, disk=overlay, port=self.port, incoming=state,
                 memory_mb=memory_mb, cpus=cpus,
             )  # fmt: skip
+            # The machine must not outlive us, however we end.
+            if setpriv := shutil.which("setpriv"):
+                command = [setpriv, "--pdeathsig", "KILL", *command]
             with (self.folder / "qemu.log").open("wb") as log:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log

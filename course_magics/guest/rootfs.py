@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from course_magics.guest.procs import Say, run
+from course_magics.errors import MachineError
+from course_magics.guest.procs import Say, need, run
 
 _APT = Path("/etc/apt")
 # Debian 12 wants /bin, /lib and /sbin to be links into /usr. Made before the first package, they
@@ -116,9 +119,11 @@ def debootstrap(
     packages: beside the minimal base. files: path -> (mode, text), written at the end.
     setup: shell text run in the new system after that. excluded, included: patterns of paths that
     dpkg leaves out, and exceptions. epoch: no file is younger (seconds since 1970).
-    variant: mmdebstrap's; "apt" is less than "minbase", "extract" only unpacks `packages`.
+    variant: mmdebstrap's; "apt" has still fewer packages than "minbase".
     Works as root and without (mmdebstrap then uses user namespaces or fakechroot).
+    MachineError where it fails, or where mmdebstrap or what it needs without root is missing.
     """
+    _check_tools()
     with tempfile.TemporaryDirectory(prefix="course-rootfs-") as folder:
         tree = Path(folder) / "files"
         tree.mkdir()
@@ -142,25 +147,61 @@ def debootstrap(
         command += [f"--dpkgopt=path-include={pattern}" for pattern in included]
         command += [f"--aptopt={option}" for option in apt_options()]
         copied = f'tar -C {shlex.quote(str(tree))} --owner=0 --group=0 -cf - . | tar -C "$1" -xf -'
-        if variant != "extract":
-            command += [f"--setup-hook={_MERGED}"]
-            command += [
-                f"--customize-hook={copied} --no-overwrite-dir",
-                f'--customize-hook=chroot "$1" sh -e < {shlex.quote(str(script))}',
-            ]
-        command += [suite, str(target), *apt_sources(suite)]
+        command += [
+            f"--setup-hook={_MERGED}",
+            f"--customize-hook={copied} --no-overwrite-dir",
+            f'--customize-hook=chroot "$1" sh -e < {shlex.quote(str(script))}',
+            suite,
+            str(target),
+            *apt_sources(suite),
+        ]
         run(command, say=_quieter(say), env={"SOURCE_DATE_EPOCH": str(epoch), "TMPDIR": _tmp()})
+
+
+def _check_tools() -> None:
+    """Without root mmdebstrap says late and in many words what it lacks; say it at once."""
+    need("mmdebstrap")
+    found = shutil.which("newuidmap") or shutil.which("fakechroot")
+    if os.geteuid() != 0 and not found:
+        raise MachineError(
+            "Without root, mmdebstrap needs fakechroot or user namespaces.",
+            hint="sudo apt-get install fakechroot fakeroot",
+        )
+
+
+def extract_file(*, suite: str, package: str, name: str, say: Say) -> bytes:
+    """Content of the file `name` (a path without leading slash) of one Debian package.
+
+    Installs nothing. It comes as text in mmdebstrap's output: of all ways out of its user
+    namespace or fakechroot this is the one that needs no program inside and no shared folder.
+    """
+    _check_tools()
+    mark = "course-file:"
+    command = [
+        "mmdebstrap", "--variant=extract", "--format=null", f"--include={package}",
+        *(f"--aptopt={option}" for option in apt_options()),
+        f'--extract-hook=printf {mark}; base64 -w0 "$1"/{shlex.quote(name)}; echo',
+        suite, "/dev/null", *apt_sources(suite),
+    ]  # fmt: skip
+    output = run(command, say=_quieter(say), env={"TMPDIR": _tmp()})
+    for line in output.splitlines():
+        if line.startswith(mark):
+            return base64.b64decode(line.removeprefix(mark))
+    raise MachineError(f"Debian's package {package} has no /{name}.")
 
 
 def _tmp() -> str:
     return os.environ.get("TMPDIR", "/tmp")
 
 
+_NOISE = ("I: running --", "I: using ", "I: removing ", "I: chroot arch", "I: finding ", "I: done")
+
+
 def _quieter(say: Say) -> Say:
     """Of mmdebstrap's lines only what it is doing."""
 
     def line(text: str) -> None:
-        if text.startswith(("I: ", "E: ", "W: ")):
+        if text.startswith(("I: ", "E: ", "W: ")) and not text.startswith(_NOISE):
             say("  " + text[3:])
 
     return line
