@@ -38,7 +38,7 @@ _LONGEST = 120_000
 _GUARDED = """\
 exec 3<&0 </dev/null
 setsid {command} 3<&- & p=$!
-{{ cat <&3; kill -TERM -- -$p; sleep 1; kill -KILL -- -$p; }} >/dev/null 2>&1 & w=$!
+{{ cat <&3; kill -TERM -$p; sleep 1; kill -KILL -$p; }} >/dev/null 2>&1 & w=$!
 exec 3<&-
 wait $p; s=$?
 kill $w 2>/dev/null
@@ -190,6 +190,7 @@ def _connect(command: list[str]) -> str | None:
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,
+            cwd=runtime.folder(),  # it outlives the project's folder
             # Not of the kernel's group: ■ would close it.
             start_new_session=True,
             check=False,

@@ -13,8 +13,10 @@ from course_magics.machines import ensure, process, program
 #: How vagrant and Ruby name a line of the file.
 _LINES = (
     re.compile(r"Vagrantfile:(\d+):"),
-    re.compile(r"^Line number: (\d+)", re.MULTILINE),
+    re.compile(r"^Line number: ([1-9]\d*)", re.MULTILINE),  # 0 where vagrant could not tell
 )
+#: Ruby repeats the line and marks the place.
+_MARKED = re.compile(r"^(.*\S.*)\n *\^+~*$", re.MULTILINE)
 #: A setting that does not exist has no line in vagrant's words, but a name.
 _SETTINGS = re.compile(r"following settings shouldn't exist: (.+)")
 _TRACE = re.compile(r"^\s+from .*\n?", re.MULTILINE)
@@ -86,6 +88,10 @@ def _place(words: str, path: Path) -> tuple[int, str]:
         if match := pattern.search(words):
             number = min(int(match[1]), len(lines))
             return number, lines[number - 1].strip() if number else ""
+    if match := _MARKED.search(words):
+        for number, text in enumerate(lines, 1):
+            if text.strip() == match[1].strip():
+                return number, text.strip()
     if match := _SETTINGS.search(words):
         for name in re.split(r",\s*", match[1].strip()):
             for number, text in enumerate(lines, 1):
