@@ -26,6 +26,7 @@ _HINTS = (
     ("is required to run", "%vagrant up starts it"),
     ("not yet ready for SSH", "%vagrant up starts it"),
     ("specific VM name", "%vagrant status lists the machines: name one"),
+    ("accessed in the remote catalog", "%vagrant box list lists the boxes that are here"),
     ("An action 'read' was attempted", "another vagrant works on this machine: wait for it"),
 )
 
@@ -120,6 +121,16 @@ def _stopped(words: Sequence[str], line: str) -> Interrupted:
         command=line,
         hint="%vagrant up goes on with it, %vagrant destroy removes it" if half else None,
     )
+
+
+def make(folder: Path) -> None:
+    """Make `folder` where it is missing. Raises MachineError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"the folder {relative(folder)} cannot be made", detail=str(error)
+        ) from None
 
 
 def known(folder: Path) -> Path:

@@ -105,6 +105,7 @@ def run(
     try:
         command = _connected(folder, machine or _only(folder), line)
         result.exit_code = process.run([*command, remote], out=out, err=err, lifeline=True)
+        broken = result.exit_code == 255 and _SHARES and not _alive(command)
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted: the command in the machine was ended", command=line
@@ -114,7 +115,9 @@ def run(
         err.close()
     if result.exit_code:
         error = MachineError(
-            f"the command in the machine ended with status {result.exit_code}",
+            "the connection to the machine broke"
+            if broken
+            else f"the command in the machine ended with status {result.exit_code}",
             command=line,
             status=result.exit_code,
             hint="its output is above; --no-raise lets the cell pass",

@@ -41,8 +41,8 @@ def write(folder: Path, text: str) -> Vagrantfile:
     """
     program.find()
     path = folder / "Vagrantfile"
+    program.make(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise MachineError(

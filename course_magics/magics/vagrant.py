@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _ssh(call: Call) -> Any:
     named = [machine] if machine else []
     script = call.command if call.cell is None else call.cell
     if call.cell is None:
-        command = f"sudo -i {script}" if call.sudo else script
+        command = shlex.join(["sudo", "bash", "-l", "-c", script]) if call.sudo else script
         line = _line(call, ["ssh", *named, "-c", command])
     else:
         shell = "sudo bash -s" if call.sudo else "bash -s"
@@ -135,6 +136,8 @@ def _do(call: Call) -> Any:
     words = _words(call)
     line = _line(call, words)
     ensure.provider_known()
+    if call.word.name == "init":
+        program.make(folder(call))
     out, _ = cell_streams()
     program.stream(folder(call), words, out, line)
     return lists.Text("", line)
