@@ -139,10 +139,22 @@ def _stored(book: NotebookNode) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         cell.metadata.pop("execution", None)
-        cell.outputs = [o for o in cell.outputs if not _is_view(o)]
+        cell.outputs = _joined([o for o in cell.outputs if not _is_view(o)])
     book.metadata.pop("widgets", None)
     book.metadata["language_info"] = {"name": "python"}
     return book
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Neighbouring pieces of one stream as one: where they were cut is chance."""
+    kept: list[Any] = []
+    for output in outputs:
+        stream = output.get("name") if output.output_type == "stream" else None
+        if stream and kept and kept[-1].get("name") == stream:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
 
 
 def _is_view(output: Any) -> bool:

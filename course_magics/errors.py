@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from course_magics.display.blocks import clean
+
 _RED, _DIM, _RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
 
 
@@ -29,6 +31,7 @@ class CourseError(Exception):
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
+        message = " ".join(message.splitlines()) or type(self).__name__
         super().__init__(message)
         self.message = message
         self.command = command
@@ -55,7 +58,8 @@ class CourseError(Exception):
             lines += [
                 f"  {'→' if i == 0 else ' '} {h}" for i, h in enumerate(self.hint.split("\n"))
             ]
-        return lines
+        # The engine's words can hold what a container chose: no escape sequence gets through.
+        return [clean(line) for line in lines]
 
     def _render_traceback_(self) -> list[str]:
         first, *rest = self.lines()
@@ -97,5 +101,9 @@ class Interrupted(CourseError, KeyboardInterrupt):
 
 def closest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word most like `word`, or None when nothing is near."""
-    near = get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    words = list(allowed)
+    begun = [w for w in words if len(word.strip("-")) > 1 and w.startswith(word)]
+    if begun:
+        return min(begun, key=len)
+    near = get_close_matches(word, words, n=1, cutoff=0.6)
     return near[0] if near else None

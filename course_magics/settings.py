@@ -30,7 +30,13 @@ class CourseMagics(SingletonConfigurable):
 
 def load(shell: InteractiveShell) -> None:
     """Make `%config CourseMagics` work in `shell` and read the nearest pyproject file."""
-    found = CourseMagics.instance(parent=shell)
+    try:
+        found = CourseMagics.instance(parent=shell)
+    except TraitError as error:  # a value that `%config` refused is tried again at each load
+        print(f"CourseMagics: {error}; the defaults are used")
+        shell.config.pop("CourseMagics", None)
+        CourseMagics.clear_instance()
+        found = CourseMagics.instance(parent=shell)
     configurables: list[Any] = shell.configurables
     if found not in configurables:
         configurables.append(found)

@@ -26,11 +26,15 @@ class Cleaned(Shown):
         return [Facts(pairs), Command(_LINE)]
 
 
-def remove_all() -> Cleaned:
-    """Remove the course's containers, networks, volumes and images from the current engine."""
+def remove_all(*, mine: bool = False) -> Cleaned:
+    """Remove the course's containers, networks, volumes and images from the current engine.
+
+    mine: only what this process has made; images stay, since all kernels share them.
+    """
     from docker.errors import APIError
 
-    ours = {"label": labels.SESSION}
+    session = labels.ours()[labels.SESSION]
+    ours = {"label": f"{labels.SESSION}={session}" if mine else labels.SESSION}
     removed: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": [], "images": []}
     kept: list[str] = []
     with engine.talking(_LINE) as api:
@@ -44,7 +48,7 @@ def remove_all() -> Cleaned:
         for v in api.volumes(filters=ours).get("Volumes") or ():
             api.remove_volume(v["Name"])
             removed["volumes"].append(v["Name"])
-        for i in api.images(filters={"label": labels.IMAGE}):
+        for i in [] if mine else api.images(filters={"label": labels.IMAGE}):
             # A tag at a time: an image that a stranger's tag or container uses stays his.
             for name in i.get("RepoTags") or [i["Id"]]:
                 shown = name.removesuffix(":latest").removeprefix("sha256:")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from course_magics import engine
 from course_magics.display import Block, Facts, Shown
-from course_magics.magics.grammar import Call, Magic, Word
+from course_magics.magics.grammar import Call, Flag, Magic, Word
 
 
 class EngineReport(Shown):
@@ -14,6 +15,11 @@ class EngineReport(Shown):
 
     def __init__(self, found: engine.Engine) -> None:
         self.engine = found
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What `docker version` says of the engine."""
+        return self.engine.info
 
     def blocks(self) -> Sequence[Block]:
         info = self.engine.info
@@ -44,7 +50,7 @@ def _use(call: Call) -> EngineReport:
 def _clean(call: Call) -> object:
     from course_magics.containers.clean import remove_all
 
-    return remove_all()
+    return remove_all(mine=call.mine)
 
 
 MAGIC = Magic(
@@ -62,6 +68,8 @@ MAGIC = Magic(
         Word(
             "clean",
             "remove every container, network, volume and image that this course made",
+            "",
+            (Flag("--mine", "only what this kernel has made; images stay"),),
             handler=_clean,
         ),
     ),

@@ -23,7 +23,8 @@ _CELL = re.compile(rf"%%({'|'.join(MAGICS)})\b")
 def rewrite(lines: list[str]) -> list[str]:
     """The cell's lines: `%magic word?` as `%magic word --help`, an empty body as an empty line."""
     if lines and _CELL.match(lines[0]) and not any(line.strip() for line in lines[1:]):
-        return [lines[0].rstrip("\n") + "\n", "\n"]
+        asked = _line(lines[0])
+        return [asked] if asked != lines[0] else [lines[0].rstrip("\n") + "\n", "\n"]
     if lines and lines[0].startswith("%%"):
         return lines  # the body of a cell is not ours to read
     return [_line(line) if "?" in line else line for line in lines]

@@ -1,0 +1,106 @@
+"""Loading adds the magics and nothing heavy; unloading leaves IPython as it was."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from course_magics import settings
+from course_magics.errors import OptionError
+from course_magics.magics import MAGICS
+
+
+def state(shell: InteractiveShell) -> Any:
+    return (
+        {kind: dict(table) for kind, table in shell.magics_manager.magics.items()},
+        list(shell.input_transformers_cleanup),
+        list(shell.configurables),
+        set(shell.user_ns),
+    )
+
+
+def test_unloading_leaves_no_trace(ip: InteractiveShell) -> None:
+    ip.run_line_magic("unload_ext", "course_magics")
+    before = state(ip)
+    for _ in range(2):
+        ip.run_line_magic("load_ext", "course_magics")
+        ip.run_line_magic("reload_ext", "course_magics")
+        ip.run_line_magic("unload_ext", "course_magics")
+    assert state(ip) == before
+
+
+def test_a_magic_that_ours_hides_comes_back(ip: InteractiveShell) -> None:
+    ip.run_line_magic("unload_ext", "course_magics")
+    table = ip.magics_manager.magics["line"]
+    table["doctor"] = theirs = lambda line: "theirs"
+    ip.run_line_magic("load_ext", "course_magics")
+    assert table["doctor"] is not theirs
+    ip.run_line_magic("unload_ext", "course_magics")
+    assert table.pop("doctor") is theirs
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell as S; import sys;"
+        "S.instance().run_line_magic('load_ext', 'course_magics');"
+        "heavy = {'docker', 'ipywidgets', 'requests', 'nbformat', 'pandas'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(MAGICS))
+def test_every_magic_has_help(ip: InteractiveShell, name: str) -> None:
+    text = str(ip.run_line_magic(name, "--help"))
+    assert f"%{name}" in text
+    assert len(text.splitlines()) > 3
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("%container run?", "make a container from an image"),
+        ("%container?", "WORD: as after `docker`"),
+        ("%%dockerfile?", "build an image"),
+        ("%vagrant snapshot save?", "snapshot"),
+    ],
+)
+def test_a_question_mark_shows_help(ip: InteractiveShell, cell: str, shown: str) -> None:
+    assert shown in str(ip.run_cell(cell).result)
+
+
+def test_a_question_mark_elsewhere_is_left_alone(ip: InteractiveShell) -> None:
+    assert ip.run_cell("'%container run?'").result == "%container run?"
+
+
+def test_an_empty_cell_fails_with_our_words(ip: InteractiveShell) -> None:
+    """IPython's own UsageError for it would pass nbval."""
+    for cell in ("%%dockerfile", "%%dockerfile\n", "%%dockerfile -t x\n\n"):
+        assert isinstance(ip.run_cell(cell).error_in_exec, OptionError), cell
+
+
+def test_settings_can_be_set_and_checked(ip: InteractiveShell, capsys) -> None:  # type: ignore[no-untyped-def]
+    ip.run_cell("%config CourseMagics.live = False")
+    assert settings.current().live is False
+    ip.run_cell("%config CourseMagics.output_limit = 5")
+    assert settings.current().output_limit == 1_000_000
+    ip.run_line_magic("unload_ext", "course_magics")
+    ip.run_line_magic("load_ext", "course_magics")
+    assert "the defaults are used" in capsys.readouterr().out
+    assert settings.current().live is True
+
+
+def test_settings_from_pyproject(ip: InteractiveShell, here: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    ip.run_line_magic("unload_ext", "course_magics")
+    (here / "pyproject.toml").write_text(
+        "[tool.course_magics]\nlive = false\nnonsense = 1\noutput_limit = 'x'\n"
+    )
+    ip.run_line_magic("load_ext", "course_magics")
+    assert settings.current().live is False
+    shown = capsys.readouterr().out
+    assert "unknown 'nonsense'; allowed: " in shown
+    assert "output_limit" in shown

@@ -1,0 +1,106 @@
+"""`docker run`'s flags as the engine takes them, and one clear line for a bad value."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_magics.containers.options import RunOptions, config
+from course_magics.errors import OptionError
+
+
+def host(**flags: Any) -> dict[str, Any]:
+    return dict(config("i", [], RunOptions(**flags))["HostConfig"])
+
+
+def test_ports() -> None:
+    bindings = host(publish=["127.0.0.1:8080:80/udp", "9000-9001:90-91", "70"])["PortBindings"]
+    assert bindings == {
+        "80/udp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}],
+        "90/tcp": [{"HostIp": "", "HostPort": "9000"}],
+        "91/tcp": [{"HostIp": "", "HostPort": "9001"}],
+        "70/tcp": [{"HostIp": "", "HostPort": ""}],
+    }
+
+
+def test_a_folder_of_this_computer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    volumes = ["./x:/a", "$PWD:/b:ro", "$(pwd)/y:/c", "~/z:/d", "name:/e", "/abs:/f"]
+    assert host(volume=volumes)["Binds"] == [
+        f"{here}/x:/a",
+        f"{here}:/b:ro",
+        f"{here}/y:/c",
+        "/home/me/z:/d",
+        "name:/e",
+        "/abs:/f",
+    ]
+    assert host(volume=["/anonymous"])["Mounts"] == [{"Type": "volume", "Target": "/anonymous"}]
+
+
+def test_mounts(here: Path) -> None:
+    mounts = host(
+        mount=[
+            "type=bind,src=.,dst=/w,readonly",
+            "source=v,target=/v",
+            "type=tmpfs,dst=/t,tmpfs-size=1m",
+        ]
+    )["Mounts"]
+    assert mounts == [
+        {"Type": "bind", "Source": str(here), "Target": "/w", "ReadOnly": True},
+        {"Type": "volume", "Source": "v", "Target": "/v"},
+        {"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 1 << 20}},
+    ]
+
+
+def test_environment(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROM_HERE", "yes")
+    (here / "env").write_text("\ufeff# comment\n\n  A=1 2\nFROM_HERE\nNOT_SET_ANYWHERE\n")
+    made = config("i", [], RunOptions(env=["B=x=y"], env_file=["env"]))
+    assert made["Env"] == ["A=1 2", "FROM_HERE=yes", "B=x=y"]
+
+
+def test_limits_and_rights() -> None:
+    made = host(
+        memory=1 << 26, cpus=0.5, pids_limit=9, ulimit=["nofile=1:2"], restart="on-failure:3",
+        cap_drop=["ALL"], read_only=True, tmpfs=["/run:size=1m"], init=True,
+        device=["/dev/null:/dev/x:r"],
+    )  # fmt: skip
+    assert made["NanoCpus"] == 500_000_000
+    assert made["Ulimits"] == [{"Name": "nofile", "Soft": 1, "Hard": 2}]
+    assert made["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
+    assert made["Tmpfs"] == {"/run": "size=1m"}
+    assert made["Devices"][0]["CgroupPermissions"] == "r"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"publish": ["x"]},
+        {"publish": ["99999:80"]},
+        {"publish": ["80:80/xyz"]},
+        {"volume": ["rel/path:/x"]},
+        {"volume": ["./x:relative"]},
+        {"volume": ["a:/b:c:d"]},
+        {"mount": ["typ=bind"]},
+        {"mount": ["type=bind,dst=/x"]},
+        {"mount": ["type=nothing,dst=/x"]},
+        {"mount": ["type=volume"]},
+        {"env": ["=x"]},
+        {"env": ["a b=c"]},
+        {"env_file": ["missing"]},
+        {"label": ["=x"]},
+        {"restart": "sometimes"},
+        {"restart": "always:3"},
+        {"restart": "always", "rm": True},
+        {"ulimit": ["nofile"]},
+        {"tmpfs": ["relative"]},
+        {"memory_swap": "lots"},
+        {"add_host": ["name"]},
+        {"cpus": -1.0},
+        {"security_opt": ["seccomp=missing.json"]},
+    ],
+)
+def test_a_bad_value_is_one_clear_line(here: Path, flags: dict[str, Any]) -> None:
+    with pytest.raises(OptionError) as caught:
+        config("i", [], RunOptions(**flags))
+    assert "\n" not in caught.value.message
