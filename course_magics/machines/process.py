@@ -137,7 +137,10 @@ def _pass_on(
 
 def _stop(process: subprocess.Popen[bytes], pieces: queue.SimpleQueue[tuple[Sink, bytes]]) -> None:
     if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        if sys.platform == "win32":  # which has no SIGINT for another process
+            process.terminate()
+        else:
+            process.send_signal(signal.SIGINT)
         end = time.monotonic() + _GRACE
         with contextlib.suppress(KeyboardInterrupt):  # a second ■: no more waiting
             _pass_on(process, pieces, end)

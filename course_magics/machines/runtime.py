@@ -25,7 +25,7 @@ def folder() -> Path:
     else:
         places.insert(0, Path(tempfile.gettempdir()) / f"course-magics-{_user()}")
     for place in places:
-        if len(str(place)) > _ROOM:
+        if os.name == "posix" and len(str(place)) > _ROOM:
             continue
         try:
             place.mkdir(mode=0o700, exist_ok=True)
