@@ -104,13 +104,10 @@ def execute(
             err.close()
     if result.exit_code:
         if result.exit_code in (126, 127) and "OCI runtime exec failed" in out.text:
-            raise ContainerError(
-                "the program was not found in the container"
-                if result.exit_code == 127
-                else "the program cannot be executed",
-                command=line,
-                status=result.exit_code,
-            )
+            # Docker 20.10 says 126 for a program that is not there: its words are more exact.
+            missing = "not found" in out.text or "no such file" in out.text
+            what = "was not found in the container" if missing else "cannot be executed"
+            raise ContainerError(f"the program {what}", command=line, status=result.exit_code)
         raise ended_badly(result, f"the command in {container}", result.exit_code, line)
     return result
 

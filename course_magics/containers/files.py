@@ -6,13 +6,14 @@ The rules for where a copy lands are docker's
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import tarfile
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
 from course_magics.containers.lifecycle import Done, known
@@ -40,7 +41,7 @@ def copy(
     with engine.talking(line) as api:
         try:
             if here is not None:
-                _out(api, *here, target, follow=follow)
+                _out(api, *here, target, follow=follow, archive=archive)
             elif there is not None:
                 _in(api, source, *there, follow=follow, archive=archive)
         except OSError as error:
@@ -64,7 +65,9 @@ def _inside(path: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def _out(api: APIClient, container: str, path: str, target: str, *, follow: bool) -> None:
+def _out(
+    api: APIClient, container: str, path: str, target: str, *, follow: bool, archive: bool
+) -> None:
     from docker.errors import NotFound
 
     known(api, container)
@@ -97,7 +100,36 @@ def _out(api: APIClient, container: str, path: str, target: str, *, follow: bool
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:
             top = stat["name"].strip("/") if stat["name"].strip("/") not in ("", ".") else ""
-            tar.extractall(folder, members=_renamed(tar, top, name, contents), filter="data")
+            members = _renamed(tar, top, name, contents)
+            for member in members:
+                _extract(tar, member, folder, archive=archive)
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, *, archive: bool) -> None:
+    """Write one member below `folder` and nowhere else, whatever links the container has made.
+
+    tarfile's own filters would do, but Debian 12's Python 3.11.2 has none.
+    """
+    root = folder.resolve()
+    places = [folder / member.name]
+    if member.islnk():
+        places.append(folder / member.linkname)
+    for place in places:
+        # The parent: the last part may be a link, which is then replaced and not followed.
+        if ".." in place.relative_to(folder).parts or not _within(place.parent.resolve(), root):
+            raise EngineError(f"refused, for it would be written elsewhere: {member.name}")
+    target = places[0]
+    if target.is_symlink() and not member.isdir():
+        target.unlink()
+    if not archive:  # without -a, what is copied out belongs to whoever copies
+        member.uid, member.gid = os.getuid(), os.getgid()
+        member.uname = member.gname = ""
+    trusted: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}
+    tar.extract(member, folder, numeric_owner=True, **trusted)
+
+
+def _within(path: Path, root: Path) -> bool:
+    return path == root or root in path.parents
 
 
 def _renamed(

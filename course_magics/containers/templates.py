@@ -98,7 +98,11 @@ def _action(text: str) -> _Node:
         match = _TOKEN.match(text, at)
         if not match or match.end() == at:
             raise OptionError(f"--format: cannot read {text[at:]!r} in {{{{{text}}}}}")
-        tokens.append((str(match.lastgroup), match[str(match.lastgroup)]))
+        kind = str(match.lastgroup)
+        found = match[kind]
+        if kind == "field" and tokens and tokens[-1][1] == ")" and match.start(kind) == at:
+            kind = "chain"  # (index .X 0).Name: a field of what the parentheses gave
+        tokens.append((kind, found))
         at = match.end()
     first = tokens[0][1] if tokens and tokens[0][0] == "word" else ""
     if first in ("range", "if", "with", "end", "else"):
@@ -197,7 +201,10 @@ def _operand(tokens: list[tuple[str, str]], scope: _Scope) -> tuple[Any, list[tu
         for i, token in enumerate(rest):
             depth += {"(": 1, ")": -1}.get(token[1], 0) if token[0] == "sign" else 0
             if depth == 0:
-                return _pipeline(rest[:i], scope), rest[i + 1 :]
+                value, rest = _pipeline(rest[:i], scope), rest[i + 1 :]
+                if rest and rest[0][0] == "chain":
+                    value, rest = _field(rest[0][1], _Scope(value, scope.names)), rest[1:]
+                return value, rest
         raise OptionError("--format: ( is never closed")
     if kind == "word" and text in ("true", "false", "nil"):
         return {"true": True, "false": False, "nil": None}[text], rest
@@ -256,11 +263,8 @@ def _printf(form: str, *values: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """Go's json.Marshal, which also writes <, > and & as escapes."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    for char in "<>&":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
+    """As docker's client writes it: no spaces, nothing escaped that need not be."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -13,6 +13,7 @@ VALUE = {
     "Empty": [],
     "Nothing": None,
     "Html": "<&>",
+    "Nested": [{"Port": 80}],
 }
 
 
@@ -23,7 +24,8 @@ VALUE = {
         ("{{ .Names }}!", "web!"),
         ("{{.State.Running}}", "true"),
         ("{{json .State}}", '{"Running":true,"Pid":42}'),
-        ("{{json .Html}}", '"\\u003c\\u0026\\u003e"'),
+        ("{{json .Html}}", '"<&>"'),
+        ("{{(index .Nested 0).Port}}", "80"),
         ("{{.List}}", "[a b]"),
         ("{{.Map}}", "map[a:1 k:v]"),
         ("{{range .List}}{{.}},{{end}}", "a,b,"),

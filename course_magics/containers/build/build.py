@@ -139,7 +139,7 @@ def _explain(
         where = f"line {at.line}: {_short_text(at.text)}: " if at else ""
         message = f"{where}{words.splitlines()[0] if words else 'the build failed'}"
         words = "\n".join(words.splitlines()[1:])
-        hint = _what_next(low, options)
+        hint = _what_next(low, at, options)
     error = BuildError(
         message, command=line, status=failure.status, detail=words or None, hint=hint
     )
@@ -167,12 +167,8 @@ def _line_named(words: str, instructions: list[Instruction]) -> Instruction | No
     return before[-1] if before else None
 
 
-def _what_next(low: str, options: BuildOptions) -> str | None:
-    if (
-        "not found in build context" in low
-        or "failed to compute cache key" in low
-        or ("not found" in low and "copy" in low)
-    ):
+def _what_next(low: str, at: Instruction | None, options: BuildOptions) -> str | None:
+    if at is not None and at.keyword in ("COPY", "ADD") and "not found" in low:
         if options.context is None:
             return "the context is empty: --context DIR names the folder that COPY reads from"
         return f"is it in {options.context}, and does .dockerignore let it through?"

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from course_magics.containers.build.build import BuildOptions
 
 _NAME = re.compile(r"\[(?:(?P<stage>\S+) +)?(?P<number>\d+)/(?P<of>\d+)\] ")
-_STATUS = re.compile(r"did not complete successfully: exit code: (\d+)")
+_STATUS = re.compile(r"exit code: (\d+)$")
+_METADATA = re.compile(r"load metadata for (\S+)")
 
 
 def plugin() -> Path | None:
@@ -122,12 +123,16 @@ def _run(words: list[str], dockerfile: str, reader: _Reader) -> str:
     feeder = threading.Thread(target=_feed, args=(process.stdin, dockerfile), daemon=True)
     feeder.start()
     rest: list[str] = []
+    pending = b""  # buildx 0.13 prints an object over several lines, later ones on one line
     try:
         for line in process.stderr:
-            if line.startswith(b"{"):
-                reader.event(json.loads(line))
-            else:
+            if not pending and not line.startswith(b"{"):
                 rest.append(line.decode("utf-8", "replace"))
+                continue
+            pending += line
+            if line.startswith(b"}") or (pending == line and line.rstrip().endswith(b"}")):
+                reader.event(json.loads(pending))
+                pending = b""
         process.wait()
     finally:
         _end(process)
@@ -178,7 +183,7 @@ class _Reader:
         error = vertex.get("error")
         if error and "canceled" not in error:
             self.errors.append(error)
-            self.failed = self.failed or found
+            self.failed = self.failed or found or self._base(vertex["name"])
         if found is None:
             return
         if vertex.get("started"):
@@ -213,6 +218,15 @@ class _Reader:
         ]
         at = int(match["number"]) - 1
         return own[at] if at < len(own) else None
+
+    def _base(self, name: str) -> Step | None:
+        """The FROM whose image BuildKit did not find: "load metadata for docker.io/x:latest"."""
+        match = _METADATA.search(name)
+        froms = [s for s in self.result.steps if s.instruction.keyword == "FROM"]
+        if not match or not froms:
+            return None
+        image = match[1].removesuffix(":latest").removeprefix("docker.io/").removeprefix("library/")
+        return next((s for s in froms if image in s.instruction.text), froms[0])
 
     def fail(self, rest: str) -> None:
         """Raise the Failure that BuildKit's words tell of."""
@@ -263,9 +277,13 @@ def _layer_sizes(api: APIClient, result: Build) -> None:
         if step.instruction.keyword == "FROM" and step.instruction.stage == final:
             step.size = sum(int(h["Size"]) for h in entries[len(own) :])
     previous: dict[int, str] = {}
+    based = False
     for step in result.steps:
         stage = step.instruction.stage
-        if step.state == "waiting" and stage in built_from:
+        based = based or step.instruction.keyword == "FROM"
+        if step.state == "waiting" and (step.instruction.keyword == "FROM" or not based):
+            step.state = "base"  # also an ARG before the first FROM
+        elif step.state == "waiting" and stage in built_from:
             before = previous.get(stage, "cached")
             step.state = "built" if before == "built" else "cached"
         elif step.state in ("built", "cached"):

@@ -131,7 +131,8 @@ class _Reader:
         elif match := _IMAGE.match(text):
             self._step_ended(match[1])
         elif self.step and not text.startswith(_NOISE):
-            self.step.output += text.encode()
+            # The builder paints standard error red; the colour is no part of the output.
+            self.step.output += text.replace("\x1b[91m", "").replace("\x1b[0m", "").encode()
         self.moved()
 
     def _step_ended(self, image: str) -> None:
