@@ -268,9 +268,17 @@ def test_a_machine_killed_behind_our_back(one: Path, ip: InteractiveShell) -> No
     assert ssh.run(one, None, "echo again").stdout == "again\n"
 
 
+@pytest.fixture
+def cleaned(here: Path) -> Iterator[Path]:
+    """An empty folder whose machines do not outlive a failing test."""
+    yield here
+    with contextlib.suppress(MachineError):
+        machines.change(here, ["destroy", "-f"])
+
+
 @pytest.mark.parametrize("at", ["Booting VM", "Waiting for machine"])
 def test_interrupted_up_leaves_what_destroy_removes(
-    here: Path, ip: InteractiveShell, at: str
+    cleaned: Path, ip: InteractiveShell, at: str
 ) -> None:
     _cell(ip, "%%vagrantfile\n" + _FILE)
     pressed: list[float] = []
@@ -287,11 +295,11 @@ def test_interrupted_up_leaves_what_destroy_removes(
     assert time.monotonic() - pressed[0] < 3
     assert "half made" in caught.value.message
     assert "%vagrant destroy" in (caught.value.hint or "")
-    assert not _vagrants(here)
+    assert not _vagrants(cleaned)
     _cell(ip, "%vagrant destroy")
-    assert not _qemus(here)
-    assert machines.status(here)[0].state == "not_created"
-    assert "default,state,not_created" in _vagrant(here, "status", "--machine-readable")[1]
+    assert not _qemus(cleaned)
+    assert machines.status(cleaned)[0].state == "not_created"
+    assert "default,state,not_created" in _vagrant(cleaned, "status", "--machine-readable")[1]
 
 
 def _vagrants(folder: Path) -> list[int]:
