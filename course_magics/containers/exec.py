@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_magics import engine
 from course_magics.containers.create import show
@@ -126,6 +127,8 @@ def _kill(api: APIClient, container: str, made: str, command: Sequence[str]) -> 
         for _ in attached.chunks():
             pass  # ends when the killer has ended
         attached.close()
-        state: dict[str, Any] = api.exec_inspect(made)
-        return not state.get("Running")
+        for _ in range(8):  # the engine learns of the death a little later
+            if not api.exec_inspect(made).get("Running"):
+                return True
+            time.sleep(0.05)
     return False

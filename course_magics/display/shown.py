@@ -18,6 +18,10 @@ class Shown:
     def __str__(self) -> str:
         return "\n".join(b.text() for b in self.blocks())
 
+    def __repr__(self) -> str:
+        # In a list or a tuple too, where an address would differ in every run.
+        return str(self)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         blocks = self.blocks()
         return {

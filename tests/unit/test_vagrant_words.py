@@ -30,11 +30,11 @@ _STATUS = """\
 1795523782,b,state,not_created
 1795523782,b,state-human-short,not created
 1795523782,,ui,info,Current machine states:\\n\\ndefault                   running (qemu)
-"""  # noqa: E501
+"""
 _ERROR = """\
 1795523215,,ui,error,No usable default provider could be found for your system.\\n\\nVagrant relies
 1795523215,,error-exit,Vagrant::Errors::NoDefaultProvider,No usable default provider could be found for your system.\\n\\nVagrant relies on 3rd party systems%!(VAGRANT_COMMA) known as\\n"providers"
-"""  # noqa: E501
+"""
 _SNAPSHOTS = """\
 1795523787,default,metadata,provider,qemu
 1795523787,default,ui,output,==> default: 
