@@ -14,7 +14,7 @@ run: setup ## run all notebooks, write build/*.html, end with a table
 	@python -m course_magics.course run notebooks --out build
 
 lab: setup ## open the notebooks in JupyterLab
-	@cd notebooks && jupyter lab --ServerApp.root_dir=.
+	@cd notebooks && jupyter lab --ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: setup ## run every test (COURSE_REQUIRE=all: nothing may be skipped)
 	@bash .ci/test

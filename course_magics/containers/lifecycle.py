@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.display import Block, Command, Line, Shown
+from course_magics.display import Block, Command, Grid, Line, Shown
 from course_magics.errors import CourseError, EngineError, Interrupted, closest
 
 if TYPE_CHECKING:
@@ -130,8 +130,20 @@ def remove(names: Sequence[str], line: str, *, force: bool, volumes: bool) -> Do
     return each(names, "removed", act, line)
 
 
-def wait(names: Sequence[str], line: str) -> dict[str, int]:
-    """Wait until containers have ended; name → exit status."""
+class Ended(Shown):
+    """Containers that have ended. statuses: name → exit status."""
+
+    def __init__(self, statuses: dict[str, int], command: str) -> None:
+        self.statuses = statuses
+        self.command = command
+
+    def blocks(self) -> Sequence[Block]:
+        rows = list(self.statuses.items())
+        return [Grid(["container", "status"], rows, frozenset({"status"})), Command(self.command)]
+
+
+def wait(names: Sequence[str], line: str) -> Ended:
+    """Wait until containers have ended."""
     found: dict[str, int] = {}
 
     def act(api: APIClient, name: str) -> None:
@@ -140,7 +152,7 @@ def wait(names: Sequence[str], line: str) -> dict[str, int]:
         found[name] = int(request(api, "POST", f"/containers/{name}/wait").json()["StatusCode"])
 
     each(names, "ended", act, line)
-    return found
+    return Ended(found, line)
 
 
 def _post(api: APIClient, path: str, params: dict[str, Any]) -> None:

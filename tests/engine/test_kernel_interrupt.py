@@ -12,7 +12,7 @@ from jupyter_client.manager import KernelManager
 from course_magics import labels
 from course_magics.containers.reap import reap
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 #: What the issue allows, and a little for the measuring itself (seconds).
 LIMIT = 1.0
 

@@ -220,7 +220,7 @@ def test_the_life_of_a_container(cell: Cell, api: docker.APIClient, web: str) ->
     cell(f"%container restart -t 0 {web}")
     assert state() == "running"
     cell(f"%container kill -s KILL {web}")
-    assert cell(f"%container wait {web}").result == {web: 137}
+    assert cell(f"%container wait {web}").result.statuses == {web: 137}
     assert state() == "exited"
     cell(f"%container rm {web}")
     assert not exists(api, web)

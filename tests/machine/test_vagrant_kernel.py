@@ -13,7 +13,7 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 
 from course_magics.machines import machine as machines
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.alone]
 
 _FILE = 'Vagrant.configure("2") { |config| config.vm.box = "course/debian12" }\n'
 

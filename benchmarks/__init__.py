@@ -1,0 +1,1 @@
+"""The magics beside the plain commands, in one run, as ratios: `make bench`."""

@@ -1,0 +1,259 @@
+"""Measures ours and theirs in turn (A B A B …) and prints medians and ratios.
+
+Usage: python -m benchmarks [--only NAME] [--repeat N]. Writes build/bench.json. A target that is
+missed is shown as missed. Ours is a cell in a running IPython; theirs is the plain command, with
+its own start, since that is what a terminal user waits for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from course_magics import engine
+from course_magics.display import Grid
+
+IMAGE = "course/busybox"
+NAME = f"bench-{os.getpid()}"
+DOCKERFILE = f"FROM {IMAGE}\nRUN echo a > /a\nRUN echo b > /b\n"
+QUIET: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+
+
+@dataclass
+class Row:
+    """One comparison: medians in seconds, their ratio, the target for it."""
+
+    what: str
+    ours: float
+    theirs: float | None
+    target: float
+    runs: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target is met (a ratio, or seconds where there is nothing beside it)."""
+        return self.value <= self.target
+
+    @property
+    def value(self) -> float:
+        return self.ours if self.theirs is None else self.ours / self.theirs
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", default="", help="only those whose name holds this word")
+    parser.add_argument("--repeat", type=int, default=9, help="counted runs of each")
+    args = parser.parse_args()
+    rows = []
+    for name, bench in BENCHES.items():
+        if args.only in name:
+            print(f"{name} …", end=" ", flush=True)
+            row = bench(args.repeat)
+            print(f"{row.value:.2f}")
+            rows.append(row)
+    print(f"\n{table(rows)}")
+    print(
+        f"\nmedians of {args.repeat} runs each (machines: fewer), ours and theirs in turn, after "
+        f"one of each that is not counted; engine {engine.current().version}, "
+        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+    )
+    Path("build").mkdir(exist_ok=True)
+    data = [{**asdict(r), "value": r.value, "reached": r.reached} for r in rows]
+    Path("build/bench.json").write_text(json.dumps(data, indent=1))
+    return 0
+
+
+def table(rows: list[Row]) -> str:
+    """what, ours, theirs, ratio, target, reached."""
+    cells = [
+        (
+            r.what,
+            f"{r.ours:.3f}",
+            "" if r.theirs is None else f"{r.theirs:.3f}",
+            "" if r.theirs is None else f"{r.value:.2f}",
+            f"{r.target:g}" + (" s" if r.theirs is None else ""),
+            "yes" if r.reached else "MISSED",
+        )
+        for r in rows
+    ]
+    columns = ["what", "ours (s)", "theirs (s)", "ratio", "target", "reached"]
+    return Grid(columns, cells, frozenset(columns[1:5])).text()
+
+
+# --- measuring --------------------------------------------------------------------------------
+
+
+def shell() -> InteractiveShell:
+    """An IPython with the extension, as a notebook's kernel has it."""
+    found = InteractiveShell.instance()
+    found.run_line_magic("load_ext", "course_magics")
+    return found
+
+
+def cell(text: str) -> Callable[[], None]:
+    """Runs a cell, its output thrown away as the plain command's is."""
+    ip: Any = shell()
+
+    def run() -> None:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            ip.run_cell(text).raise_error()
+
+    return run
+
+
+def plain(*words: str, text: str | None = None, **options: object) -> Callable[[], None]:
+    """Runs the plain command."""
+
+    def run() -> None:
+        how = {**QUIET, **options}
+        if text is not None:
+            del how["stdin"]
+        subprocess.run(words, check=True, input=text and text.encode(), **how)
+
+    return run
+
+
+def seconds(run: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+def versus(
+    what: str, ours: Callable[[], None], theirs: Callable[[], None], target: float, repeat: int
+) -> Row:
+    """Medians of both, in turn."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeat + 1)][1:]
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Row(what, mine, other, target, repeat)
+
+
+# --- the comparisons ----------------------------------------------------------------------------
+
+
+def run(repeat: int) -> Row:
+    words = ("run", "--rm", IMAGE, "true")
+    line = " ".join(words)
+    return versus("run --rm", cell(f"%container {line}"), plain("docker", *words), 0.95, repeat)
+
+
+def classic() -> None:
+    """The same builder on both sides: the client's own default depends on its plugins."""
+    os.environ["DOCKER_BUILDKIT"] = "0"
+    os.environ["COURSE_BUILDER"] = "classic"
+
+
+def cached(repeat: int) -> Row:
+    classic()
+    ours = cell(f"%%dockerfile -t {NAME}-ours\n{DOCKERFILE}")
+    theirs = plain("docker", "build", "-t", f"{NAME}-theirs", "-", text=DOCKERFILE)
+    with removing_images():
+        return versus("build, cached", ours, theirs, 0.9, repeat)
+
+
+def uncached(repeat: int) -> Row:
+    classic()
+    ours = cell(f"%%dockerfile --no-cache -t {NAME}-ours\n{DOCKERFILE}")
+    words = ("docker", "build", "--no-cache", "-t", f"{NAME}-theirs", "-")
+    with removing_images():
+        return versus("build, uncached", ours, plain(*words, text=DOCKERFILE), 1.0, repeat)
+
+
+@contextlib.contextmanager
+def removing_images() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for who in ("ours", "theirs"):
+            subprocess.run(["docker", "rmi", "-f", f"{NAME}-{who}"], check=False, **QUIET)
+
+
+def ps(count: int) -> Callable[[int], Row]:
+    def bench(repeat: int) -> Row:
+        api = engine.current().api
+        made = [
+            api.create_container(IMAGE, ["true"], name=f"{NAME}-{i}")["Id"] for i in range(count)
+        ]
+        try:
+            return versus(
+                f"ps -a, {count} containers",
+                cell("%container ps -a"),
+                plain("docker", "ps", "-a"),
+                0.5,
+                repeat,
+            )
+        finally:
+            for id in made:
+                api.remove_container(id, force=True)
+
+    return bench
+
+
+@contextlib.contextmanager
+def machine() -> Iterator[Path]:
+    """A running machine; destroyed at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "Vagrantfile").write_text(
+            'Vagrant.configure("2") do |config|\n  config.vm.box = "course/debian12"\n'
+            '  config.vm.synced_folder ".", "/vagrant", disabled: true\nend\n'
+        )
+        cell(f"%vagrant up --dir {folder}")()
+        try:
+            yield Path(folder)
+        finally:
+            cell(f"%vagrant destroy --dir {folder}")()
+
+
+def vagrant(words: str, target: float) -> Callable[[int], Row]:
+    def bench(repeat: int) -> Row:
+        environment = {**os.environ, "VAGRANT_CHECKPOINT_DISABLE": "1"}
+        with machine() as folder:
+            return versus(
+                f"vagrant {words}",
+                cell(f"%vagrant {words} --dir {folder}"),
+                plain("vagrant", *words.split(), cwd=folder, env=environment),
+                target,
+                max(repeat // 2, 3),
+            )
+
+    return bench
+
+
+def load(repeat: int) -> Row:
+    """`%load_ext` in a fresh process that has IPython already, as a new kernel has."""
+    code = (
+        "import time\nfrom IPython.core.interactiveshell import InteractiveShell as S\n"
+        "s = S.instance()\nt = time.perf_counter()\ns.run_line_magic('load_ext', 'course_magics')\n"
+        "print(time.perf_counter() - t)"
+    )
+    times = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(repeat)]
+    return Row("%load_ext", statistics.median(times), None, 0.06, repeat)
+
+
+BENCHES: dict[str, Callable[[int], Row]] = {
+    "load": load,
+    "run": run,
+    "build-cached": cached,
+    "build-uncached": uncached,
+    "ps-50": ps(50),
+    "ps-200": ps(200),
+    "ssh": vagrant("ssh -c true", 0.35),
+    "status": vagrant("status", 0.5),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The page docs/magics.md, made from the grammar: `python -m course_magics.magics.reference`.
+
+A unit test compares the page with what this makes, so that it cannot go out of date.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from course_magics.magics import MAGICS
+from course_magics.magics.grammar import Flag, Magic, Word
+
+_HEAD = """\
+# What the magics accept
+
+Made from the grammar by `python -m course_magics.magics.reference > docs/magics.md`.
+
+Every word also takes `-o NAME` (bind the result to a Python name), `--no-raise` (let the cell pass
+when the command fails) and `--help`, unless the flag means something else for docker there.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    magics = [import_module(f"course_magics.magics.{m}").MAGIC for m, _ in MAGICS.values()]
+    return "\n".join([_HEAD, *(_magic(m) for m in magics)])
+
+
+def _magic(magic: Magic) -> str:
+    return f"## `{magic.sign()}`\n\n" + "\n".join(_word(magic, w) for w in magic.words)
+
+
+def _word(magic: Magic, word: Word) -> str:
+    cell_only = bool(word.cell) and not word.name
+    usage = f"{magic.sign(word, cell=cell_only)} {word.usage}".rstrip()
+    lines = [f"### `{usage}`", "", f"{word.summary[0].upper()}{word.summary[1:]}."]
+    if word.cell:
+        lines.append(f"As a `{magic.sign(word, cell=True)}` cell, the cell is {word.cell}.")
+    if word.aliases:
+        lines.append("Also: " + ", ".join(f"`{a}`" for a in word.aliases) + ".")
+    lines.append("")
+    if word.flags:
+        lines += ["| flag | what it does |", "|---|---|", *(_flag(f) for f in word.flags), ""]
+    return "\n".join(lines)
+
+
+def _flag(flag: Flag) -> str:
+    value = "" if flag.kind == "switch" else f" {flag.value or flag.kind.upper()}"
+    *others, last = flag.names.split()
+    shown = ", ".join(f"`{n}`" for n in [*others, last + value])
+    allowed = f" (one of {', '.join(flag.values)})" if flag.values else ""
+    return f"| {shown.replace('|', chr(92) + '|')} | {flag.help}{allowed} |"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
