@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def ip(_shell: InteractiveShell) -> Iterator[InteractiveShell]:
     _shell.run_line_magic("unload_ext", "course_magics")
     for name in set(_shell.user_ns) - before:
         del _shell.user_ns[name]
+
+
+@pytest.fixture(autouse=True)
+def _can_be_interrupted() -> Iterator[None]:
+    """SIGINT as a kernel has it: pytest's parallel workers ignore it, and a test would hang."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
