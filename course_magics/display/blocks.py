@@ -37,12 +37,17 @@ class Block(Protocol):
 
 def clean(value: object) -> str:
     """`value` as text on one terminal line: no control or direction characters get through."""
-    text = str(value).replace("\t", " ").replace("\r\n", " ").replace("\n", " ")
+    text = str(value)
+    if text.isascii() and text.isprintable():  # nearly always: a table of hundreds stays quick
+        return text
+    text = text.replace("\t", " ").replace("\r\n", " ").replace("\n", " ")
     return "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} else "�" for c in text)
 
 
 def width(text: str) -> int:
     """How many terminal cells `text` takes (a CJK character takes two, an accent none)."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text
