@@ -9,8 +9,8 @@ from course_magics import engine
 from course_magics.display import Block, Command, Facts, Shown
 
 if TYPE_CHECKING:
-    from course_magics.containers.exec import Executed
     from course_magics.display import Table
+    from course_magics.finished import Finished
 
 
 def state_of(details: dict[str, Any]) -> str:
@@ -62,7 +62,7 @@ class Container(Shown):
             lines: Any = "all" if tail is None else tail
             return bytes(api.logs(self.id, tail=lines)).decode("utf-8", "replace")
 
-    def exec(self, command: str | Sequence[str]) -> Executed:
+    def exec(self, command: str | Sequence[str]) -> Finished:
         """Run a command in it and wait. Raises ContainerError for a status other than 0."""
         from course_magics.containers.exec import execute
 
@@ -89,9 +89,3 @@ class Container(Shown):
         """Remove it. force: also when it runs."""
         with engine.talking(f"docker rm -f {self.name}") as api:
             api.remove_container(self.id, force=force)
-
-    def panel(self) -> Any:
-        """A widget with its state, its log and buttons; each click shows its docker line."""
-        from course_magics.widgets.container import panel
-
-        return panel(self)

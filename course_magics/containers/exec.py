@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from course_magics import engine
 from course_magics.containers.create import show
-from course_magics.containers.run import Run, ended_badly
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, Interrupted
+from course_magics.finished import Finished, ended_badly
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
@@ -37,10 +37,6 @@ done
 """
 
 
-class Executed(Run):
-    """A command that has ended in a container: exit_code, stdout, stderr."""
-
-
 def execute(
     container: str,
     command: Sequence[str],
@@ -56,7 +52,7 @@ def execute(
     workdir: str = "",
     privileged: bool = False,
     line: str = "",
-) -> Executed:
+) -> Finished:
     """Run `command` in `container` and wait, unless detach. stdin: fed to it, then closed.
 
     Raises ContainerError for a status other than 0 (with `.result`), EngineError, Interrupted
@@ -77,7 +73,7 @@ def execute(
         "WorkingDir": workdir,
         "Privileged": privileged,
     }
-    result = Executed(container, "", line, out, err)
+    result = Finished(container, line, out, err)
     with engine.talking(line) as api:
         made = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
         start = {"Detach": detach, "Tty": tty}
@@ -109,7 +105,7 @@ def execute(
             missing = "not found" in out.text or "no such file" in out.text
             what = "was not found in the container" if missing else "cannot be executed"
             raise ContainerError(f"the program {what}", command=line, status=result.exit_code)
-        raise ended_badly(result, f"the command in {container}", result.exit_code, line)
+        raise ended_badly(result, f"the command in {container}", ContainerError)
     return result
 
 

@@ -7,16 +7,12 @@ import time
 from datetime import UTC, datetime
 
 from course_magics import engine
-from course_magics.containers.exec import Executed
 from course_magics.containers.lifecycle import known
 from course_magics.engine.stream import pump, request
 from course_magics.errors import Interrupted, OptionError
+from course_magics.finished import Finished
 from course_magics.streams import Stream
 from course_magics.units import read_seconds
-
-
-class Logs(Executed):
-    """A container's log as it was read: stdout, stderr."""
 
 
 def moment(text: str, flag: str) -> str:
@@ -48,7 +44,7 @@ def logs(
     timestamps: bool = False,
     details: bool = False,
     line: str = "",
-) -> Logs:
+) -> Finished:
     """Write a container's log to `out` and `err`. follow: until it ends or ■ is pressed.
 
     Raises EngineError, OptionError for a bad time, Interrupted when following was interrupted.
@@ -80,6 +76,6 @@ def logs(
             response.close()
             out.close()
             err.close()
-    result = Logs(container, "", line, out, err)
+    result = Finished(container, line, out, err)
     result.exit_code = 0
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_magics import engine
 from course_magics.containers.container import Container
@@ -12,59 +12,13 @@ from course_magics.containers.create import Say, create, free_name, quiet, show
 from course_magics.containers.lifecycle import known
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap_once
-from course_magics.display import Block, Command, Line, Shown
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, EngineError, Interrupted
+from course_magics.finished import Finished, ended_badly
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-#: What the usual statuses above 124 mean (docker run's documentation; signals are 128 + number).
-_MEANING = {
-    125: "the engine could not run the container",
-    126: "the program cannot be executed",
-    127: "the program was not found in the container",
-    130: "interrupted",
-    137: "killed: by `docker kill`, or because it needed more memory than it may use",
-    139: "it crashed: segmentation fault",
-    143: "asked to end (SIGTERM)",
-}
-
-
-class Run(Shown):
-    """A foreground run that has ended: exit_code, stdout and stderr (text, and *_bytes)."""
-
-    def __init__(self, name: str, image: str, command: str, out: Stream, err: Stream) -> None:
-        self.name = name
-        self.image = image
-        self.command = command
-        self.exit_code: int | None = None
-        self._out, self._err = out, err
-
-    @property
-    def stdout(self) -> str:
-        """What it wrote to standard output; broken UTF-8 as U+FFFD."""
-        return self._out.text
-
-    @property
-    def stderr(self) -> str:
-        """What it wrote to standard error."""
-        return self._err.text
-
-    @property
-    def stdout_bytes(self) -> bytes:
-        """Standard output as it came."""
-        return self._out.data
-
-    @property
-    def stderr_bytes(self) -> bytes:
-        """Standard error as it came."""
-        return self._err.data
-
-    def blocks(self) -> Sequence[Block]:
-        line = Command(self.command)
-        return [line] if not self.exit_code else [Line(f"status {self.exit_code}", "bad"), line]
 
 
 def run_detached(
@@ -108,17 +62,17 @@ def run_foreground(
     stdin: bytes | None = None,
     line: str = "",
     say: Say = quiet,
-) -> Run:
+) -> Finished:
     """Run a container, pass on its output as it comes, and wait for it (`docker run`).
 
-    stdin: fed to the program, then closed. Returns the `Run`. Raises ContainerError for a status
+    stdin: fed to the program, then closed. Returns what it left. Raises ContainerError for a status
     other than 0 (with `.result`), EngineError, and Interrupted after it has killed the container.
     """
     options = options or RunOptions()
     options.interactive = options.interactive or stdin is not None
     out, err = out or Stream(), err or Stream()
     line = line or show(["docker", "run", image, *command])
-    result = Run(options.name or "", image, line, out, err)
+    result = Finished(options.name or "", line, out, err)
     with engine.talking(line) as api:
         reap_once(api)
         id = None
@@ -136,7 +90,7 @@ def run_foreground(
             out.close()
             err.close()
     if result.exit_code:
-        raise ended_badly(result, options.name or "the container", result.exit_code, line)
+        raise ended_badly(result, options.name or "the container", ContainerError)
     return result
 
 
@@ -147,7 +101,7 @@ def start_attached(
     err: Stream | None = None,
     stdin: bytes | None = None,
     line: str = "",
-) -> Run:
+) -> Finished:
     """Start a stopped container, pass on its output and wait (`docker start -a`).
 
     Raises as `run_foreground` does; an interrupt kills the container.
@@ -162,7 +116,7 @@ def start_attached(
             interactive=details["Config"]["OpenStdin"] and stdin is not None,
             rm=details["HostConfig"]["AutoRemove"],
         )
-        result = Run(container, details["Config"]["Image"], line, out, err)
+        result = Finished(container, line, out, err)
         try:
             result.exit_code = _follow(api, details["Id"], options, out, err, stdin, line)
         except KeyboardInterrupt:
@@ -171,7 +125,7 @@ def start_attached(
             out.close()
             err.close()
     if result.exit_code:
-        raise ended_badly(result, container, result.exit_code, line)
+        raise ended_badly(result, container, ContainerError)
     return result
 
 
@@ -221,19 +175,6 @@ def start_error(error: Exception, line: str) -> Exception:
     else:
         return refusal
     return ContainerError(what, command=line, status=status, detail=words)
-
-
-def ended_badly(result: Any, name: str, status: int, line: str) -> ContainerError:
-    """The error for a program that ended with a status other than 0."""
-    meaning = _MEANING.get(status)
-    error = ContainerError(
-        f"{name} ended with status {status}" + (f" ({meaning})" if meaning else ""),
-        command=line,
-        status=status,
-        hint="its output is above; --no-raise lets the cell pass",
-    )
-    error.result = result  # type: ignore[attr-defined]
-    return error
 
 
 def _stop(api: APIClient, id: str | None, options: RunOptions) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from course_magics.display import Block, Command, Grid, Line, Shown
 from course_magics.errors import MachineError, closest
+from course_magics.finished import Finished
 from course_magics.machines import ensure, process, program, project, ssh
 from course_magics.streams import Stream
 
@@ -38,7 +39,7 @@ class Machine(Shown):
         """Remove it and its disk."""
         return self._change("destroy", "-f")
 
-    def ssh(self, script: str, *, sudo: bool = False) -> ssh.Ssh:
+    def ssh(self, script: str, *, sudo: bool = False) -> Finished:
         """Run `script` in it with bash. Raises MachineError for a status other than 0."""
         return ssh.run(self.folder, self.name, script, sudo=sudo)
 

@@ -20,8 +20,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_magics.display import Block, Command, Line, Shown
 from course_magics.errors import Interrupted, MachineError, OptionError
+from course_magics.finished import Finished, ended_badly
 from course_magics.machines import process, program, project, runtime
 from course_magics.streams import Stream
 
@@ -45,40 +45,6 @@ kill $w 2>/dev/null
 exit $s"""
 
 
-class Ssh(Shown):
-    """A command that has ended in a machine: exit_code, stdout and stderr (text, and *_bytes)."""
-
-    def __init__(self, machine: str, command: str, out: Stream, err: Stream) -> None:
-        self.machine = machine
-        self.command = command
-        self.exit_code: int | None = None
-        self._out, self._err = out, err
-
-    @property
-    def stdout(self) -> str:
-        """What it wrote to standard output; broken UTF-8 as U+FFFD."""
-        return self._out.text
-
-    @property
-    def stderr(self) -> str:
-        """What it wrote to standard error."""
-        return self._err.text
-
-    @property
-    def stdout_bytes(self) -> bytes:
-        """Standard output as it came."""
-        return self._out.data
-
-    @property
-    def stderr_bytes(self) -> bytes:
-        """Standard error as it came."""
-        return self._err.data
-
-    def blocks(self) -> Sequence[Block]:
-        line = Command(self.command)
-        return [line] if not self.exit_code else [Line(f"status {self.exit_code}", "bad"), line]
-
-
 def run(
     folder: Path,
     machine: str | None,
@@ -88,7 +54,7 @@ def run(
     out: Stream | None = None,
     err: Stream | None = None,
     line: str = "",
-) -> Ssh:
+) -> Finished:
     """Run `script` with bash in a machine of the project in `folder`, and wait for it.
 
     machine: None for the project's only or primary one. sudo: as root.
@@ -101,7 +67,7 @@ def run(
         folder, ["ssh", *([machine] if machine else []), "-c", script]
     )
     remote = _remote(script, sudo)
-    result = Ssh(machine or "", line, out, err)
+    result = Finished(machine or "", line, out, err)
     try:
         command = _connected(folder, machine or _only(folder), line)
         result.exit_code = process.run([*command, remote], out=out, err=err, lifeline=True)
@@ -114,15 +80,9 @@ def run(
         out.close()
         err.close()
     if result.exit_code:
-        error = MachineError(
-            "the connection to the machine broke"
-            if broken
-            else f"the command in the machine ended with status {result.exit_code}",
-            command=line,
-            status=result.exit_code,
-            hint="its output is above; --no-raise lets the cell pass",
-        )
-        error.result = result  # type: ignore[attr-defined]
+        error = ended_badly(result, "the command in the machine", MachineError)
+        if broken:
+            error.message = "the connection to the machine broke"
         raise error
     return result
 
