@@ -96,6 +96,8 @@ def _one(path: Path, out: Path | None) -> Outcome:
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        # Else each kernel warns on the terminal that it talks over loopback TCP.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_executed=lambda **_: print(".", end="", flush=True),
     )
     begun = time.monotonic()

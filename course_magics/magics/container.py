@@ -129,7 +129,7 @@ def _wait(call: Call) -> Any:
     return lifecycle.wait(call.args, call.line)
 
 
-_TIME = Flag("-t --time", "seconds until it is killed", "integer", "SECONDS")
+_TIME = Flag("-t --timeout --time", "seconds until it is killed", "integer", "SECONDS")
 
 WORDS = (
     Word(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -81,15 +83,32 @@ class Lab:
         page.set_default_timeout(PATIENCE)
         page.goto(f"http://127.0.0.1:{self.port}/lab/tree/{name}.ipynb?reset")
         page.get_by_role("tab", name=f"{name}.ipynb").wait_for()
-        expect(page.locator(".jp-NotebookPanel-toolbar [data-status='idle']")).to_be_visible(
-            timeout=PATIENCE
-        )
+        self._await_idle_kernel(f"{name}.ipynb")
         return page
 
+    def _await_idle_kernel(self, name: str) -> None:
+        limit = time.monotonic() + 60
+        while True:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/sessions") as answer:
+                sessions = json.load(answer)
+            states = [s["kernel"]["execution_state"] for s in sessions if s["path"] == name]
+            if states == ["idle"]:
+                return
+            assert time.monotonic() < limit, f"the kernel of {name} is {states}"
+            time.sleep(0.2)
+
     def run_all(self, page: Page) -> None:
-        """Run → Run All Cells."""
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.locator("[data-command='runmenu:run-all']").first.click()
+        """Run → Run All Cells; once more when a cold front end has lost the first click."""
+        prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
+        for patience in (15_000, PATIENCE):
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.locator("[data-command='runmenu:run-all']").first.click()
+            try:
+                expect(prompt).to_have_text(re.compile(r"\[(\d+|\*)\]:"), timeout=patience)
+                return
+            except AssertionError:
+                if patience == PATIENCE:
+                    raise
 
     def close(self) -> None:
         self.process.terminate()
