@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+#: The tag of a cell whose output tells of the network or the computer it ran on.
+_NOT_STORED = "course-not-stored"
 #: No cell of the course takes longer (seconds).
 _TIMEOUT = 600
 
@@ -141,6 +143,8 @@ def _stored(book: NotebookNode) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         cell.metadata.pop("execution", None)
+        if _NOT_STORED in cell.metadata.get("tags", ()):
+            cell.outputs = []
         cell.outputs = _joined([o for o in cell.outputs if not _is_view(o)])
     book.metadata.pop("widgets", None)
     book.metadata["language_info"] = {"name": "python"}

@@ -225,7 +225,9 @@ def _disk() -> Check:
     free = shutil.disk_usage(place).free
     state: State = "good" if free >= _DISK else "bad"
     fix = "" if free >= _DISK else "%engine clean removes what this course has made"
-    return Check("disk", state, f"{show_bytes(free)} free at {place}", fix)
+    home = Path.home()
+    shown = f"~/{place.relative_to(home)}" if place.is_relative_to(home) else str(place)
+    return Check("disk", state, f"{show_bytes(free)} free at {shown}", fix)
 
 
 def _memory() -> Check:
