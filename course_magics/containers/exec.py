@@ -17,16 +17,22 @@ from course_magics.streams import Stream
 if TYPE_CHECKING:
     from docker import APIClient
 
-#: Kills the newest process that an exec started with the command line $1, and its children.
-#: The engine has no "kill exec". Inside, a process that came by exec has the parent 0.
+#: Kills the process that an exec started $2 hundredths of a second ago, and its children.
+#: The engine has no "kill exec". Inside, a process that came by exec has the parent 0; of those,
+#: one with the command line $1, or (a shell may have become another program) one just as old.
 _KILLER = r"""
-newest=-1; target=
+read -r up rest < /proc/uptime; up=${up%.*}${up#*.}
+best=-1; target=
 for d in /proc/[0-9]*; do
   p=${d#/proc/}; read -r stat 2>/dev/null < $d/stat || continue
-  set -- "$1" ${stat##*) }; eval "parent_$p=$3"
-  [ "$3" = 0 ] && [ $p != 1 ] && [ $p != $$ ] || continue
-  [ "$(tr '\0' ' ' < $d/cmdline)" = "$1" ] || continue
-  [ ${21} -ge $newest ] && newest=${21} target=$p
+  set -- "$1" "$2" ${stat##*) }; eval "parent_$p=$4"
+  [ "$4" = 0 ] && [ $p != 1 ] && [ $p != $$ ] || continue
+  off=$((up - ${22} - $2)); off=${off#-}
+  if [ "$(tr '\0' ' ' < $d/cmdline)" != "$1" ]; then
+    [ $off -lt 100 ] || continue
+    off=$((off + 100))
+  fi
+  if [ $best = -1 ] || [ $off -lt $best ]; then best=$off target=$p; fi
 done
 [ "$target" ] || exit 1
 for d in /proc/[0-9]*; do
@@ -61,6 +67,7 @@ def execute(
     out, err = out or Stream(), err or Stream()
     line = line or show(["docker", "exec", container, *command])
     interactive = interactive or stdin is not None
+    tty = tty and (detach or not interactive)  # as in run_foreground: a terminal has no end
     body = {
         "AttachStdin": interactive,
         "AttachStdout": not detach,
@@ -80,6 +87,7 @@ def execute(
         if detach:
             request(api, "POST", f"/exec/{made}/start", json=start)
             return result
+        began = time.monotonic()
         try:
             attached = Attached(api, f"/exec/{made}/start", json=start)
             try:
@@ -90,7 +98,7 @@ def execute(
                 attached.close()
             result.exit_code = _status(api, made)
         except KeyboardInterrupt:
-            killed = _kill(api, container, made, command)
+            killed = _kill(api, container, made, command, time.monotonic() - began)
             raise Interrupted(
                 f"interrupted: the command in {container} "
                 + ("was killed" if killed else "may still run: %container restart ends it"),
@@ -104,7 +112,9 @@ def execute(
             # Docker 20.10 says 126 for a program that is not there: its words are more exact.
             missing = "not found" in out.text or "no such file" in out.text
             what = "was not found in the container" if missing else "cannot be executed"
-            raise ContainerError(f"the program {what}", command=line, status=result.exit_code)
+            error = ContainerError(f"the program {what}", command=line, status=result.exit_code)
+            error.result = result  # type: ignore[attr-defined]
+            raise error
         raise ended_badly(result, f"the command in {container}", ContainerError)
     return result
 
@@ -113,11 +123,15 @@ def _status(api: APIClient, made: str) -> int:
     return int(api.exec_inspect(made).get("ExitCode") or 0)
 
 
-def _kill(api: APIClient, container: str, made: str, command: Sequence[str]) -> bool:
+def _kill(api: APIClient, container: str, made: str, command: Sequence[str], age: float) -> bool:
     """Kill the command and its children with the container's own shell; whether it has gone."""
     with contextlib.suppress(Exception):
         words = "".join(f"{word} " for word in command)
-        body = {"Cmd": ["sh", "-c", _KILLER, "sh", words], "User": "0", "AttachStdout": True}
+        body = {
+            "Cmd": ["sh", "-c", _KILLER, "sh", words, f"{age * 100:.0f}"],
+            "User": "0",
+            "AttachStdout": True,
+        }
         killer = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
         attached = Attached(api, f"/exec/{killer}/start", json={"Detach": False})
         for _ in attached.chunks():

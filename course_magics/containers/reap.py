@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_magics import labels
 
@@ -21,16 +21,26 @@ def reap_once(api: APIClient) -> None:
 
 
 def reap(api: APIClient) -> list[str]:
-    """Remove running foreground containers whose process has gone; returns their names.
+    """Remove foreground containers whose process has gone; returns their names.
 
-    Only this computer's: another's processes cannot be seen from here.
+    Only this computer's: another's processes cannot be seen from here. One that has ended stays,
+    as Docker's does, also when somebody has started it again since.
     """
     from docker.errors import APIError
 
     gone = []
-    for found in api.containers(filters={"label": labels.OWNER}):
+    alive = ["created", "running", "paused", "restarting"]
+    for found in api.containers(filters={"label": labels.OWNER, "status": alive}):
         if labels.is_orphan(found["Labels"][labels.OWNER]):
             with contextlib.suppress(APIError):
+                if _was_started_again(api.inspect_container(found["Id"])):
+                    continue
                 api.remove_container(found["Id"], force=True)
                 gone.append(found["Names"][0].lstrip("/"))
     return gone
+
+
+def _was_started_again(details: dict[str, Any]) -> bool:
+    """Whether somebody, and not its restart policy, started it after its first end."""
+    never = details["State"]["FinishedAt"].startswith("0001-")
+    return not never and not details["RestartCount"]

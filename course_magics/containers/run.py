@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from course_magics import engine
+from course_magics import engine, labels
 from course_magics.containers.container import Container
 from course_magics.containers.create import Say, create, free_name, quiet, show
 from course_magics.containers.lifecycle import known
@@ -70,6 +70,10 @@ def run_foreground(
     """
     options = options or RunOptions()
     options.interactive = options.interactive or stdin is not None
+    if options.interactive:
+        # Closing its input means nothing to a terminal: a shell would wait for ever. Docker's own
+        # CLI refuses the two together unless somebody sits at a real terminal.
+        options.tty = False
     out, err = out or Stream(), err or Stream()
     line = line or show(["docker", "run", image, *command])
     result = Finished(options.name or "", line, out, err)
@@ -80,11 +84,15 @@ def run_foreground(
             id = create(api, image, list(command), options, foreground=True, say=say, line=line)
             result.exit_code = _follow(api, id, options, out, err, stdin, line)
         except KeyboardInterrupt:
-            what = _stop(api, id, options)
-            raise Interrupted(what, command=line) from None
-        except BaseException:
+            if id is None:
+                _remove_just_made(api, image, options)
+            raise Interrupted(_stop(api, id, options), command=line) from None
+        except BaseException as error:
             if id is not None and options.rm:
                 _remove(api, id)
+            if isinstance(error, ContainerError):
+                result.exit_code = error.status
+                error.result = result  # type: ignore[attr-defined]
             raise
         finally:
             out.close()
@@ -177,10 +185,20 @@ def start_error(error: Exception, line: str) -> Exception:
     return ContainerError(what, command=line, status=status, detail=words)
 
 
+def _remove_just_made(api: APIClient, image: str, options: RunOptions) -> None:
+    """Remove the container whose id an interrupt kept from us: ours, never started."""
+    for found in api.containers(
+        filters={"label": f"{labels.OWNER}={labels.owner()}", "status": "created"}
+    ):
+        name = found["Names"][0].lstrip("/")
+        if found["Image"] == image and (options.name is None or options.name == name):
+            _remove(api, found["Id"])
+
+
 def _stop(api: APIClient, id: str | None, options: RunOptions) -> str:
     """Kill what the cell had started; returns what was done, for the reader."""
     if id is None:
-        return "interrupted before the container was made"
+        return "interrupted before the container was started"
     name = options.name or "the container"
     with contextlib.suppress(Exception):
         api.kill(id)

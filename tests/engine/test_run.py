@@ -176,7 +176,7 @@ def test_stop_flags_that_exclude_each_other(fails: Fails) -> None:
 
 
 def test_a_terminal_and_no_input_end_at_once(cell: Cell) -> None:
-    assert cell("%container run --rm -it course/busybox echo hi").result.stdout == "hi\r\n"
+    assert cell("%container run --rm -it course/busybox echo hi").result.stdout == "hi\n"
     assert cell("%container run --rm -i course/busybox cat").result.stdout == ""
 
 
