@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,10 +103,14 @@ def test_an_interrupt_before_the_container_s_id_is_known(
 
 
 def test_what_the_reader_started_again_is_not_reaped(
-    cell: Cell, api: docker.APIClient, name: str
+    cell: Cell, api: docker.APIClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The owner's label is a fake: a process that has never been."""
-    gone = {labels.OWNER: labels.owner().rpartition(":")[0] + ":1"}
+    """The owner's label is a fake: a process that has never been, on a computer of its own.
+
+    (Tests run side by side, and each process reaps what it sees of this computer.)
+    """
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    gone = {labels.OWNER: f"{name}:1:1"}
     for suffix in ("again", "never", "first"):
         api.create_container(
             "course/busybox", ["sleep", "99"], name=f"{name}-{suffix}", labels=gone

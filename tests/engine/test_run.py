@@ -1,5 +1,6 @@
 """`%container run` on the real engine."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,8 +187,11 @@ def test_create_then_start_attached(cell: Cell, name: str) -> None:
     assert cell(f"%container start -a {name}").result.stdout == "later\n"
 
 
-def test_orphans_of_a_killed_kernel_are_removed(api: docker.APIClient, name: str) -> None:
-    """The owner's label is a fake: a process that has never been."""
+def test_orphans_of_a_killed_kernel_are_removed(
+    api: docker.APIClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner's label is a fake: a process that has never been, on a computer of its own."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
     for suffix, owner in (("a", labels.owner().rpartition(":")[0] + ":1"), ("b", labels.owner())):
         made = api.create_container(
             "course/busybox", ["sleep", "99"], name=f"{name}-{suffix}", labels={labels.OWNER: owner}
