@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
 from course_magics.containers.lifecycle import Done, known
-from course_magics.containers.options import host_path
+from course_magics.containers.mounts import host_path
 from course_magics.errors import EngineError, OptionError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ The rules are those of the docker CLI (https://docs.docker.com/reference/cli/doc
 
 from __future__ import annotations
 
-import csv
+import ipaddress
 import json
 import os
 import re
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from course_magics.errors import OptionError, closest
+from course_magics.containers import mounts, ports
+from course_magics.errors import OptionError
 
 
 @dataclass
@@ -44,7 +45,10 @@ class RunOptions:
     network_alias: list[str] = field(default_factory=list)
     ip: str | None = None
     add_host: list[str] = field(default_factory=list)
+    ip6: str | None = None
     dns: list[str] = field(default_factory=list)
+    dns_search: list[str] = field(default_factory=list)
+    dns_option: list[str] = field(default_factory=list)
     link: list[str] = field(default_factory=list)
     memory: int | None = None
     memory_reservation: int | None = None
@@ -52,6 +56,18 @@ class RunOptions:
     cpus: float | None = None
     cpu_shares: int | None = None
     cpuset_cpus: str | None = None
+    cpuset_mems: str | None = None
+    cpu_period: int | None = None
+    cpu_quota: int | None = None
+    blkio_weight: int | None = None
+    memory_swappiness: int | None = None
+    oom_kill_disable: bool = False
+    oom_score_adj: int | None = None
+    cgroupns: str | None = None
+    cgroup_parent: str | None = None
+    device_cgroup_rule: list[str] = field(default_factory=list)
+    storage_opt: list[str] = field(default_factory=list)
+    volume_driver: str | None = None
     pids_limit: int | None = None
     shm_size: int | None = None
     ulimit: list[str] = field(default_factory=list)
@@ -94,10 +110,8 @@ class RunOptions:
 def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any]:
     """The body of the engine's "create container" request. Raises OptionError for a bad value."""
     o = options
-    if o.restart not in (None, "no") and o.rm:
-        raise OptionError("--restart and --rm exclude each other", hint="leave one of them out")
-    exposed: dict[str, Any] = {p if "/" in p else f"{p}/tcp": {} for p in o.expose}
-    bindings = _ports(o.publish)
+    _check(o)
+    bindings = ports.published(o.publish)
     body: dict[str, Any] = {
         "Image": image,
         "Cmd": command or None,
@@ -112,7 +126,8 @@ def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any
         "OpenStdin": o.interactive,
         "StdinOnce": o.interactive,
         "AttachStdin": o.interactive,
-        "ExposedPorts": {**exposed, **{port: {} for port in bindings}},
+        "ExposedPorts": {port: {} for port in (*ports.exposed(o.expose), *bindings)},
+        "Volumes": {mounts.anonymous(v): {} for v in o.volume if ":" not in v},
         "StopSignal": o.stop_signal or "",
         "HostConfig": _host(o, bindings),
     }
@@ -123,24 +138,46 @@ def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any
     if o.network and not o.network[0].startswith("container:"):
         endpoint = {
             "Aliases": o.network_alias or None,
-            "IPAMConfig": {"IPv4Address": o.ip} if o.ip else None,
+            "IPAMConfig": {"IPv4Address": o.ip or "", "IPv6Address": o.ip6 or ""},
         }
         body["NetworkingConfig"] = {"EndpointsConfig": {o.network[0]: endpoint}}
     return body
 
 
+def _check(o: RunOptions) -> None:
+    """What does not go together. Raises OptionError."""
+    if o.restart not in (None, "no") and o.rm:
+        raise OptionError("--restart and --rm exclude each other", hint="leave one of them out")
+    if o.no_healthcheck and (o.health_cmd is not None or o.health_interval is not None):
+        raise OptionError("--no-healthcheck and --health-… exclude each other")
+    built_in = not o.network or o.network[0] in ("default", "bridge", "host", "none")
+    if built_in and (o.network_alias or o.ip or o.ip6):
+        flag = "--network-alias" if o.network_alias else "--ip" if o.ip else "--ip6"
+        raise OptionError(
+            f"{flag} needs a network of your own",
+            hint="make one with `docker network create NAME`, and add --network NAME",
+        )
+    for address in o.dns:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise OptionError(f"--dns takes an IP address, not {address!r}") from None
+
+
 def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
     host: dict[str, Any] = {
         "AutoRemove": o.rm,
-        "Binds": [_bind(v) for v in o.volume if ":" in v],
+        "Binds": [mounts.bind(v) for v in o.volume if ":" in v],
         "VolumesFrom": o.volumes_from,
-        "Mounts": [_mount(m) for m in o.mount] + [_anonymous(v) for v in o.volume if ":" not in v],
-        "Tmpfs": dict(_tmpfs(t) for t in o.tmpfs),
+        "Mounts": [mounts.mount(m) for m in o.mount],
+        "Tmpfs": dict(mounts.tmpfs(t) for t in o.tmpfs),
         "PortBindings": bindings,
         "PublishAllPorts": o.publish_all,
         "NetworkMode": o.network[0] if o.network else "default",
         "ExtraHosts": [_checked(h, r"[^:]+[:=].+", "--add-host", "NAME:IP") for h in o.add_host],
         "Dns": o.dns,
+        "DnsSearch": o.dns_search,
+        "DnsOptions": o.dns_option,
         "Links": o.link,
         "GroupAdd": o.group_add,
         "ReadonlyRootfs": o.read_only,
@@ -157,9 +194,23 @@ def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str,
         "MemorySwap": _swap(o.memory_swap),
         "CpuShares": o.cpu_shares or 0,
         "CpusetCpus": o.cpuset_cpus or "",
+        "CpusetMems": o.cpuset_mems or "",
+        "CpuPeriod": o.cpu_period or 0,
+        "CpuQuota": o.cpu_quota or 0,
+        "BlkioWeight": o.blkio_weight or 0,
+        "MemorySwappiness": o.memory_swappiness,
+        "OomKillDisable": o.oom_kill_disable,
+        "OomScoreAdj": o.oom_score_adj or 0,
+        "CgroupnsMode": o.cgroupns or "",
+        "CgroupParent": o.cgroup_parent or "",
+        "DeviceCgroupRules": o.device_cgroup_rule,
+        "StorageOpt": _pairs(o.storage_opt, [], "--storage-opt"),
+        "VolumeDriver": o.volume_driver or "",
         "PidsLimit": o.pids_limit,
         "Ulimits": [_ulimit(u) for u in o.ulimit],
-        "Sysctls": _pairs(o.sysctl, [], "--sysctl"),
+        "Sysctls": _pairs(
+            [_checked(s, r"[^=]+=.*", "--sysctl", "NAME=VALUE") for s in o.sysctl], [], "--sysctl"
+        ),
         "Devices": [_device(d) for d in o.device],
         "RestartPolicy": _restart(o.restart),
     }
@@ -183,22 +234,24 @@ def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str,
 
 def environment(env: list[str], files: list[str]) -> list[str]:
     """`-e` and `--env-file` as the engine takes them; a bare NAME is read from our environment."""
-    values: list[str] = []
+    values: dict[str, str] = {}
     for name in files:
         for line in _lines(name, "--env-file"):
-            values += _variable(line, f"--env-file {name}")
+            key, value = _variable(line, f"--env-file {name}")
+            if value is not None:
+                values[key] = f"{key}={value}"
     for item in env:
-        values += _variable(item, "-e")
-    return values
+        key, value = _variable(item, "-e")
+        # A bare name that we do not have either takes the image's variable away.
+        values[key] = key if value is None else f"{key}={value}"
+    return list(values.values())
 
 
-def _variable(item: str, where: str) -> list[str]:
-    name, equals, _ = item.partition("=")
+def _variable(item: str, where: str) -> tuple[str, str | None]:
+    name, equals, value = item.partition("=")
     if not name or any(c.isspace() for c in name):
         raise OptionError(f"{where} takes NAME=VALUE or NAME, not {item!r}")
-    if equals:
-        return [item]
-    return [f"{name}={os.environ[name]}"] if name in os.environ else []
+    return name, value if equals else os.environ.get(name)
 
 
 def _lines(name: str, flag: str) -> list[str]:
@@ -227,125 +280,6 @@ def _checked(value: str, pattern: str, flag: str, form: str) -> str:
     return value
 
 
-def _ports(published: list[str]) -> dict[str, list[dict[str, str]]]:
-    """`-p [IP:][HOST:]CONTAINER[/PROTOCOL]`, each part also a range."""
-    from docker.utils.ports import split_port
-
-    form = "[IP:][HOST:]CONTAINER[/tcp|udp|sctp], such as 8080:80"
-    found: dict[str, list[dict[str, str]]] = {}
-    for item in published:
-        numbers = [int(n) for n in re.findall(r"(?<![\d.\[])\d+(?![\d.])", item.partition("/")[0])]
-        protocol = item.partition("/")[2] or "tcp"
-        try:
-            inside, outside = split_port(item)
-        except ValueError:
-            raise OptionError(f"-p takes {form}, not {item!r}") from None
-        if protocol not in ("tcp", "udp", "sctp") or any(n > 65535 for n in numbers):
-            raise OptionError(f"-p takes {form}, with ports up to 65535, not {item!r}")
-        for port, where in zip(inside, outside or [None] * len(inside), strict=True):
-            ip, number = where if isinstance(where, tuple) else ("", where)
-            key = port if "/" in port else f"{port}/tcp"
-            found.setdefault(key, []).append({"HostIp": ip or "", "HostPort": str(number or "")})
-    return found
-
-
-def host_path(text: str) -> str:
-    """A path of this computer as a shell would read it: `~`, `$PWD`, `$(pwd)`, `./` work."""
-    text = text.replace("$(pwd)", str(Path.cwd())).replace("`pwd`", str(Path.cwd()))
-    text = os.path.expandvars(text.replace("$PWD", str(Path.cwd())))
-    return str(Path(os.path.abspath(Path(text).expanduser())))  # noqa: PTH100 - keeps symlinks
-
-
-def _is_path(source: str) -> bool:
-    return source.startswith(("/", ".", "~", "$", "`")) or bool(re.match(r"[A-Za-z]:[\\/]", source))
-
-
-def _bind(item: str) -> str:
-    """`-v SOURCE:TARGET[:MODE]`: a path of this computer, or a volume's name."""
-    drive = re.match(r"[A-Za-z]:[\\/]", item)
-    head = item[:2] if drive else ""
-    parts = item[len(head) :].split(":")
-    parts[0] = head + parts[0]
-    if len(parts) not in (2, 3) or not all(parts) or not parts[1].startswith(("/", "C:", "c:")):
-        raise OptionError(
-            f"-v takes SOURCE:/PATH/IN/CONTAINER[:ro], not {item!r}",
-            hint="the path in the container begins with /",
-        )
-    if _is_path(parts[0]):
-        parts[0] = host_path(parts[0])
-    elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]+", parts[0]):
-        raise OptionError(
-            f"-v: {parts[0]!r} is no volume name (letters, digits, _ . -)",
-            hint=f"for a folder of this computer write ./{parts[0]}",
-        )
-    return ":".join(parts)
-
-
-def _anonymous(target: str) -> dict[str, Any]:
-    if not target.startswith("/"):
-        raise OptionError(f"-v takes SOURCE:/PATH/IN/CONTAINER[:ro], not {target!r}")
-    return {"Type": "volume", "Target": target}
-
-
-_MOUNT_KEYS = {
-    "type": "Type",
-    "source": "Source",
-    "src": "Source",
-    "target": "Target",
-    "dst": "Target",
-    "destination": "Target",
-    "readonly": "ReadOnly",
-    "ro": "ReadOnly",
-    "bind-propagation": "BindOptions.Propagation",
-    "volume-nocopy": "VolumeOptions.NoCopy",
-    "tmpfs-size": "TmpfsOptions.SizeBytes",
-    "tmpfs-mode": "TmpfsOptions.Mode",
-}
-
-
-def _mount(item: str) -> dict[str, Any]:
-    """`--mount type=bind,source=…,target=…[,readonly]`."""
-    from course_magics.units import read_bytes
-
-    mount: dict[str, Any] = {"Type": "volume"}
-    for part in next(csv.reader([item]), []):
-        key, equals, value = part.strip().partition("=")
-        if key not in _MOUNT_KEYS:
-            near = closest(key, _MOUNT_KEYS)
-            allowed = f"did you mean {near}?" if near else f"allowed: {', '.join(_MOUNT_KEYS)}"
-            raise OptionError(f"--mount: unknown key {key!r}", hint=allowed)
-        parsed: Any = value
-        try:
-            if key in ("readonly", "ro", "volume-nocopy"):
-                parsed = value in ("", "true", "1")
-            elif key == "tmpfs-size":
-                parsed = read_bytes(value)
-            elif key == "tmpfs-mode":
-                parsed = int(value, 8)
-            elif not equals or not value:
-                raise ValueError("a value")
-        except ValueError as error:
-            raise OptionError(f"--mount: {key} takes {error}, not {value!r}") from None
-        group, _, name = _MOUNT_KEYS[key].rpartition(".")
-        (mount.setdefault(group, {}) if group else mount)[name] = parsed
-    if mount["Type"] not in ("bind", "volume", "tmpfs", "npipe", "cluster"):
-        raise OptionError(f"--mount: type is bind, volume or tmpfs, not {mount['Type']!r}")
-    if "Target" not in mount:
-        raise OptionError("--mount: target is missing", hint="add target=/path/in/the/container")
-    if mount["Type"] == "bind":
-        if "Source" not in mount:
-            raise OptionError("--mount: a bind needs source=/path/on/this/computer")
-        mount["Source"] = host_path(mount["Source"])
-    return mount
-
-
-def _tmpfs(item: str) -> tuple[str, str]:
-    path, _, how = item.partition(":")
-    if not path.startswith("/"):
-        raise OptionError(f"--tmpfs takes /PATH[:OPTIONS], not {item!r}")
-    return path, how
-
-
 def _security(item: str) -> str:
     """A seccomp profile travels as text: the CLI reads the file, so we do."""
     name, _, value = item.replace(":", "=", 1).partition("=")
@@ -368,17 +302,29 @@ def _swap(text: str | None) -> int:
         raise OptionError(f"--memory-swap takes {error} or -1, not {text!r}") from None
 
 
+_ULIMITS = (
+    *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile"),
+    *("nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),
+)
+
+
 def _ulimit(item: str) -> dict[str, Any]:
     match = re.fullmatch(r"([a-z]+)=(-?\d+)(?::(-?\d+))?", item)
-    if not match:
-        raise OptionError(f"--ulimit takes NAME=SOFT[:HARD], such as nofile=1024, not {item!r}")
-    return {"Name": match[1], "Soft": int(match[2]), "Hard": int(match[3] or match[2])}
+    if not match or match[1] not in _ULIMITS:
+        raise OptionError(
+            f"--ulimit takes NAME=SOFT[:HARD], such as nofile=1024, not {item!r}",
+            hint=f"the names: {', '.join(_ULIMITS)}",
+        )
+    soft, hard = int(match[2]), int(match[3] or match[2])
+    if hard != -1 and (soft > hard or soft == -1):
+        raise OptionError(f"--ulimit: the soft limit is above the hard one: {item!r}")
+    return {"Name": match[1], "Soft": soft, "Hard": hard}
 
 
 def _device(item: str) -> dict[str, str]:
     parts = item.split(":")
     rights = parts.pop() if len(parts) > 1 and re.fullmatch("[rwm]{1,3}", parts[-1]) else "rwm"
-    if len(parts) > 2 or not parts[0]:
+    if len(parts) > 2 or not all(p.startswith("/") for p in parts):
         raise OptionError(f"--device takes /dev/HERE[:/dev/THERE[:rwm]], not {item!r}")
     return {
         "PathOnHost": parts[0],

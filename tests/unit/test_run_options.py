@@ -34,7 +34,7 @@ def test_a_folder_of_this_computer(here: Path, monkeypatch: pytest.MonkeyPatch) 
         "name:/e",
         "/abs:/f",
     ]
-    assert host(volume=["/anonymous"])["Mounts"] == [{"Type": "volume", "Target": "/anonymous"}]
+    assert config("i", [], RunOptions(volume=["/anonymous"]))["Volumes"] == {"/anonymous": {}}
 
 
 def test_mounts(here: Path) -> None:
@@ -59,6 +59,11 @@ def test_environment(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert made["Env"] == ["A=1 2", "FROM_HERE=yes", "B=x=y"]
 
 
+def test_the_last_value_wins_and_a_bare_name_takes_away() -> None:
+    made = config("i", [], RunOptions(env=["A=1", "B=", "A=2", "NOT_SET_ANYWHERE"]))
+    assert made["Env"] == ["A=2", "B=", "NOT_SET_ANYWHERE"]
+
+
 def test_limits_and_rights() -> None:
     made = host(
         memory=1 << 26, cpus=0.5, pids_limit=9, ulimit=["nofile=1:2"], restart="on-failure:3",
@@ -78,6 +83,24 @@ def test_limits_and_rights() -> None:
         {"publish": ["x"]},
         {"publish": ["99999:80"]},
         {"publish": ["80:80/xyz"]},
+        {"publish": ["300.1.1.1:80:80"]},
+        {"publish": ["80:80:80:80"]},
+        {"publish": ["82-80"]},
+        {"publish": ["8000-8001:80-82"]},
+        {"publish": ["localhost:80:80"]},
+        {"expose": ["x"]},
+        {"expose": ["70000"]},
+        {"ip": "10.0.0.2"},
+        {"network": ["bridge"], "network_alias": ["x"]},
+        {"dns": ["x"]},
+        {"sysctl": ["x"]},
+        {"device": ["null"]},
+        {"device": ["/dev/null:q"]},
+        {"ulimit": ["bogus=1"]},
+        {"ulimit": ["nofile=20:10"]},
+        {"no_healthcheck": True, "health_cmd": "x"},
+        {"mount": ["type=bind,src=/,dst=/x,readonly=yes"]},
+        {"mount": ["type=tmpfs,dst=/x,tmpfs-mode=9"]},
         {"volume": ["rel/path:/x"]},
         {"volume": ["./x:relative"]},
         {"volume": ["a:/b:c:d"]},

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from course_magics.containers.options import host_path
+from course_magics.containers.mounts import host_path
 from course_magics.errors import OptionError
 from course_magics.units import show_bytes
 
