@@ -92,6 +92,13 @@ def local_images(api: APIClient) -> list[str]:
 def no_such_image(api: APIClient, image: str, line: str, detail: str | None = None) -> EngineError:
     """The error for an image that is neither here nor to be had, with the closest that is here."""
     here = local_images(api)
+    if image in here or f"{image}:latest" in here:
+        return EngineError(
+            f"{image} could not be pulled",
+            command=line,
+            detail=detail,
+            hint="an image of this name is here already: it is used without --pull always",
+        )
     names = {n.removesuffix(":latest"): n for n in here} | {n.split("/")[-1]: n for n in here}
     near = closest(image.removesuffix(":latest"), names)
     if near:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from course_magics import engine
 from course_magics.containers.create import show
+from course_magics.containers.lifecycle import naming
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, Interrupted
 from course_magics.finished import Finished, ended_badly
@@ -82,7 +83,8 @@ def execute(
     }
     result = Finished(container, line, out, err)
     with engine.talking(line) as api:
-        made = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
+        with naming(api, container):
+            made = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
         start = {"Detach": detach, "Tty": tty}
         if detach:
             request(api, "POST", f"/exec/{made}/start", json=start)

@@ -48,7 +48,7 @@ def remove(names: Sequence[str], line: str, *, force: bool, no_prune: bool) -> D
         with _known(api, name, line):
             api.remove_image(name, force=force, noprune=no_prune)
 
-    return each(names, "removed", act, line)
+    return each(names, "removed", act, line, containers=False)
 
 
 class _known:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
@@ -31,16 +33,22 @@ def each(
     what: str,
     act: Callable[[APIClient, str], object],
     line: str,
+    *,
+    containers: bool = True,
 ) -> Done:
     """Do `act` to every container in `names`. A failure does not stop the others.
 
-    what: the past tense ("stopped"). Raises EngineError that lists all failures, after the rest.
+    what: the past tense ("stopped"). containers: False for names of something else.
+    Raises EngineError that lists all failures, after the rest.
     """
     done: list[str] = []
     failed: list[CourseError] = []
     for name in dict.fromkeys(names):
         try:
-            with engine.talking(line) as api:
+            with (
+                engine.talking(line) as api,
+                naming(api, name) if containers else contextlib.nullcontext(),
+            ):
                 act(api, name)
             done.append(name)
         except KeyboardInterrupt:
@@ -70,10 +78,30 @@ def _together(failed: list[CourseError], result: Done, line: str) -> CourseError
     return error
 
 
+def _check(name: str) -> None:
+    """The name becomes part of a URL: "" or "a/b" would ask for something else."""
+    if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise EngineError(f"no such container: {name!r}", hint="%container ps -a lists them")
+
+
+@contextlib.contextmanager
+def naming(api: APIClient, name: str) -> Iterator[None]:
+    """Requests for the container `name`: when there is none, the closest one is named."""
+    from docker.errors import NotFound
+
+    _check(name)
+    try:
+        yield
+    except NotFound:
+        known(api, name)
+        raise
+
+
 def known(api: APIClient, name: str) -> dict[str, Any]:
     """The container's details. Raises EngineError that names the closest one there is."""
     from docker.errors import NotFound
 
+    _check(name)
     try:
         return dict(api.inspect_container(name))
     except NotFound:
@@ -124,7 +152,6 @@ def remove(names: Sequence[str], line: str, *, force: bool, volumes: bool) -> Do
             api.remove_container(name, force=force, v=volumes)
         except NotFound:
             if not force:
-                known(api, name)
                 raise
 
     return each(names, "removed", act, line)
@@ -151,7 +178,11 @@ def wait(names: Sequence[str], line: str) -> Ended:
 
         found[name] = int(request(api, "POST", f"/containers/{name}/wait").json()["StatusCode"])
 
-    each(names, "ended", act, line)
+    try:
+        each(names, "ended", act, line)
+    except CourseError as error:
+        error.result = Ended(found, line)  # type: ignore[attr-defined]
+        raise
     return Ended(found, line)
 
 

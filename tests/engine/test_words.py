@@ -22,12 +22,15 @@ Fails = Callable[[str], BaseException]
 
 
 @pytest.fixture
-def web(cell: Cell, name: str) -> str:
+def web(cell: Cell, api: docker.APIClient, name: str) -> str:
     """A running container that has said something."""
     cell(
         f"%container run -d --name {name} -p 127.0.0.1:28470:80 -l color=blue course/busybox "
         "sh -c 'echo one; echo two >&2; exec httpd -f'"
     )
+    until = time.monotonic() + 20
+    while api.top(name)["Processes"][0][-1] != "httpd -f" and time.monotonic() < until:
+        time.sleep(0.05)
     return name
 
 
