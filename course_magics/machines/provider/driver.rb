@@ -44,6 +44,12 @@ module CourseQemu
       []
     end
 
+    # The hardware address of the private network's card: one per machine, though all come from one
+    # image and have the same until this is set.
+    def mac
+      format("52:54:01:%02x:%02x:%02x", *@machine.id.delete("-").scan(/../).first(3).map(&:hex))
+    end
+
     def ssh_port
       found = ports.find { |port| port["id"] == "ssh" } || ports.find { |port| port["guest"] == 22 }
       found && found["host"]
@@ -55,7 +61,7 @@ module CourseQemu
       guest = JSON.parse(box_folder.join("guest.json").read)
       FileUtils.mkdir_p(@folder)
       ["guest.json", *guest["files"].values].each { |name| link(box_folder.join(name), path(name)) }
-      path("machine.json").write(JSON.generate(fresh: true))
+      keep({})
     end
 
     def guest
@@ -65,7 +71,7 @@ module CourseQemu
     def remove
       stop
       names = ["guest.json", *(path("guest.json").file? ? guest["files"].values : [])]
-      names += %w[machine.qcow2 machine.json ports.json pid suspended console.log qemu.log]
+      names += %w[machine.qcow2 machine.json ports.json pid suspended settled console.log qemu.log]
       names.each { |name| FileUtils.rm_f(path(name)) }
       FileUtils.rm_f(socket)
     end
@@ -79,8 +85,11 @@ module CourseQemu
       fresh = !disk.file?
       from = nil if from == :snapshot && !(fresh && snapshot_fits?(memory, cpus, extra))
       overlay(from == :snapshot ? guest["files"]["ready_disk"] : guest["files"]["disk"]) if fresh
-      settings = from.is_a?(String) ? made_with : { "memory" => memory, "cpus" => cpus, "extra" => extra }
-      path("machine.json").write(JSON.generate(settings))
+      settings = { "memory" => memory, "cpus" => cpus, "extra" => extra, "kvm" => kvm? }
+      # A snapshot goes on only in the hardware it was saved in.
+      settings = known["snapshots"].fetch(from, {}) if from.is_a?(String)
+      keep(known.merge("now" => settings))
+      FileUtils.rm_f(path("settled"))
       begin
         launch(settings, ports, from, network)
       rescue Broken
@@ -95,25 +104,51 @@ module CourseQemu
 
     # Wait until sshd greets. Vagrant's own first connection would come too early, and what it sends
     # before the guest can answer is repeated by QEMU with growing pauses: 5 s and more.
+    # The block says whether the reader has interrupted.
     def await_ssh(seconds)
-      wait_until(seconds) { !pid || greeted? }
+      wait_until(seconds) { !pid || yield || greeted? }
     end
 
-    # Kill it now; nil when it did not run.
+    # Whether everything that `up` does before provisioning has been done since the last start.
+    def settled?
+      path("settled").file?
+    end
+
+    def settled!
+      path("settled").write("")
+    end
+
+    # Kill it now, if it runs.
     def stop
       number = pid || stray
-      return unless number
-      Process.kill("KILL", number)
-      wait_until(5) { !ours?(number) }
+      begin
+        Process.kill("KILL", number) if number
+        wait_until(5) { !ours?(number) } if number
+      rescue Errno::ESRCH
+        nil
+      end
       FileUtils.rm_f(path("pid"))
-    rescue Errno::ESRCH
-      nil
     end
 
     def suspend
       save(SUSPENDED)
-      path("suspended").write("")
+      suspended_as(SUSPENDED)
       stop
+    end
+
+    # The snapshot that a suspended machine goes on from.
+    def suspended_as(name)
+      path("suspended").write(name)
+    end
+
+    def suspension
+      path("suspended").read
+    end
+
+    # Forget the saved memory: the machine is off then, as after pulling its plug.
+    def discard_suspension
+      delete(SUSPENDED) if suspension == SUSPENDED
+      FileUtils.rm_f(path("suspended"))
     end
 
     # --- snapshots --------------------------------------------------------------------------
@@ -125,8 +160,9 @@ module CourseQemu
 
     # With the memory of a running machine, of the disk alone otherwise.
     def save(name)
-      return monitor("savevm #{name}") if pid
-      qemu_img("snapshot", "-c", name, disk.to_s)
+      return qemu_img("snapshot", "-c", name, disk.to_s) unless pid
+      monitor("savevm #{name}")
+      keep(known.merge("snapshots" => known["snapshots"].merge(name => known["now"])))
     end
 
     def delete(name)
@@ -156,11 +192,13 @@ module CourseQemu
 
     # A unix socket's path has at most 107 characters, and a project may lie deep.
     def socket
-      base = ENV["XDG_RUNTIME_DIR"].to_s
-      base = File.directory?(base) && base.size < 60 ? base : "/tmp"
-      folder = File.join(base, "course-magics-#{Process.uid}")
+      # Not XDG_RUNTIME_DIR: it differs between a terminal and a notebook server, and goes at logout.
+      folder = "/tmp/course-magics-#{Process.uid}"
       FileUtils.mkdir_p(folder, mode: 0o700)
-      raise Broken, what: "#{folder} belongs to another user.", words: "" unless File.owned?(folder)
+      about = File.lstat(folder)
+      unless about.directory? && about.owned? && (about.mode & 0o077).zero?
+        raise Broken, what: "#{folder} is not a private folder of yours: remove it.", words: ""
+      end
       File.join(folder, "#{name}.qmp")
     end
 
@@ -196,8 +234,13 @@ module CourseQemu
       qemu_img("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, disk.to_s)
     end
 
-    def made_with
-      JSON.parse(path("machine.json").read)
+    # The hardware of the last start and of each snapshot with memory.
+    def known
+      { "now" => {}, "snapshots" => {} }.merge(JSON.parse(path("machine.json").read))
+    end
+
+    def keep(known)
+      path("machine.json").write(JSON.generate(known))
     end
 
     def kvm?
@@ -230,7 +273,8 @@ module CourseQemu
         "hostfwd=#{p["protocol"]}:#{p["host_ip"]}:#{p["host"]}-:#{p["guest"]}"
       end
       words = ["qemu-system-x86_64", "-name", name, "-machine", data["machine"],
-               "-accel", kvm? ? "kvm" : data["accel"], "-cpu", kvm? ? "host" : data["cpu_model"],
+               "-accel", settings["kvm"] ? "kvm" : data["accel"],
+               "-cpu", settings["kvm"] ? "host" : data["cpu_model"],
                "-m", (settings["memory"] || data["memory_mb"]).to_s,
                "-smp", (settings["cpus"] || data["cpus"]).to_s,
                *data["machine_args"],

@@ -3,19 +3,30 @@
 require "vagrant"
 
 module CourseQemu
-  # The faults a reader can meet, each with what to do.
-  class Missing < Vagrant::Errors::VagrantError
-    error_message("The provider 'qemu' needs %{program}, which is not installed.\n" \
-                  "On Debian or Ubuntu: sudo apt-get install qemu-system-x86 qemu-utils")
+  # The faults a reader can meet, each with what to do. Vagrant fills only translated messages in.
+  class Fault < Vagrant::Errors::VagrantError
+    def initialize(facts = {})
+      @facts = facts
+      super
+    end
+
+    def error_message
+      format(self.class::WORDS, @facts).strip
+    end
   end
 
-  class NotACourseBox < Vagrant::Errors::VagrantError
-    error_message("The box '%{box}' holds no guest that the provider 'qemu' can start\n" \
-                  "(guest.json is missing). Use config.vm.box = \"course/debian12\".")
+  class Missing < Fault
+    WORDS = "The provider 'qemu' needs %{program}, which is not installed.\n" \
+            "On Debian or Ubuntu: sudo apt-get install qemu-system-x86 qemu-utils".freeze
   end
 
-  class Broken < Vagrant::Errors::VagrantError
-    error_message("%{what}\n%{words}")
+  class NotACourseBox < Fault
+    WORDS = "The box '%{box}' holds no guest that the provider 'qemu' can start\n" \
+            "(guest.json is missing). Use config.vm.box = \"course/debian12\".".freeze
+  end
+
+  class Broken < Fault
+    WORDS = "%{what}\n%{words}".freeze
   end
 
   class Plugin < Vagrant.plugin("2")
