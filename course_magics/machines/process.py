@@ -19,6 +19,8 @@ from course_magics.streams import Sink
 
 #: Once a program has ended, its pipe may be held open by what it left behind: wait this long (s).
 _IDLE = 0.2
+#: How long the output of a program that has ended is waited for (seconds).
+_LAST_WORDS = 1.0
 #: ■: how long vagrant may take to end by itself, then to obey SIGTERM (seconds).
 _GRACE, _TERM = 2.0, 0.4
 _PR_SET_PDEATHSIG = 1
@@ -122,12 +124,17 @@ def _pass_on(
     until: give up at this moment (monotonic seconds).
     """
     open_pipes = 2
+    ended: float | None = None
     while open_pipes and (until is None or time.monotonic() < until):
         try:
             sink, data = pieces.get(timeout=_IDLE)
         except queue.Empty:
+            # A child that lives on may hold the pipes open for ever. But on a busy computer the
+            # last words of a program that has ended can also be still on their way.
             if process.poll() is not None:
-                return
+                ended = ended or time.monotonic()
+                if time.monotonic() - ended > _LAST_WORDS:
+                    return
             continue
         if data:
             sink.write(data)

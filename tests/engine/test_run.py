@@ -1,5 +1,6 @@
 """`%container run` on the real engine."""
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -162,9 +163,10 @@ def test_a_name_in_use(cell: Cell, fails: Fails, name: str) -> None:
 
 
 def test_a_port_in_use_leaves_nothing_behind(cell: Cell, fails, api, name: str) -> None:  # type: ignore[no-untyped-def]
-    cell(f"%container run -d --name {name}-a -p 127.0.0.1:28471:80 course/busybox sleep 99")
+    port = 29_000 + os.getpid() % 1000
+    cell(f"%container run -d --name {name}-a -p 127.0.0.1:{port}:80 course/busybox sleep 99")
     error = fails(
-        f"%container run --rm --name {name}-b -p 127.0.0.1:28471:80 course/busybox sleep 99"
+        f"%container run --rm --name {name}-b -p 127.0.0.1:{port}:80 course/busybox sleep 99"
     )
     assert isinstance(error, EngineError)
     assert "choose another port" in (error.hint or "")
