@@ -123,7 +123,7 @@ def _python() -> Check:
 
 def _engine() -> Check:
     found = engine.current()
-    return Check("engine", "good", f"{found.version}, {found.how}")
+    return Check("engine", "good", f"{found.name} {found.version}, {found.how}")
 
 
 def _container() -> Check:
@@ -199,7 +199,7 @@ def _ssh() -> Check:
 def _acceleration(quick: bool) -> Check:
     """Software emulation is no fault: everything works, ten times slower."""
     from course_magics import guest
-    from course_magics.machines.acceleration import kvm_works
+    from course_magics.guest.acceleration import kvm_works
 
     name = "acceleration"
     if not sys.platform.startswith("linux"):

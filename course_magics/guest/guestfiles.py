@@ -267,8 +267,11 @@ mkdir -p /run/network
 printf 'lo=lo\neth0=eth0\n' > /run/network/ifstate
 echo lo > /run/network/ifstate.lo
 echo eth0 > /run/network/ifstate.eth0
+init=/sbin/init
+read -r words < /proc/cmdline
+for word in $words; do case $word in init=*) init=${word#init=} ;; esac; done
 for folder in dev proc sys run; do mount -o move /$folder /root/$folder; done
-exec switch_root /root /sbin/init
+exec switch_root /root "$init"
 """
 
 DHCP = r"""#!/bin/sh

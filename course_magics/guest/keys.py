@@ -1,12 +1,14 @@
-"""The key that every fresh guest accepts, as every Vagrant box does.
+"""Keys for ssh: the one that every fresh guest accepts, and new ones.
 
-It is published with Vagrant and protects nothing; `vagrant up` replaces it at once, and whoever
-else starts a machine has to do the same before the machine is of any worth.
+The first is published with Vagrant and protects nothing; `vagrant up` replaces it at once, and
+whoever else starts a machine has to do the same before the machine is of any worth.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from course_magics.guest.procs import run
 
 INSECURE_PRIVATE_KEY = """\
 -----BEGIN RSA PRIVATE KEY-----
@@ -45,3 +47,13 @@ def insecure_key_file(folder: Path) -> Path:
     path.touch(mode=0o600)
     path.write_text(INSECURE_PRIVATE_KEY, encoding="ascii")
     return path
+
+
+def make(path: Path) -> None:
+    """Make a key pair: `path` (mode 0600) and `path`.pub."""
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "course-engine", "-f", path])
+
+
+def public(path: Path) -> str:
+    """The public half of the key at `path`, as a line for authorized_keys."""
+    return path.with_name(f"{path.name}.pub").read_text("ascii")

@@ -14,12 +14,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from course_magics.errors import MachineError
 from course_magics.guest import keys
 from course_magics.guest.model import Guest
-from course_magics.guest.procs import need, run
+from course_magics.guest.procs import need, resident, run
 from course_magics.guest.qmp import Qmp
 
 
@@ -58,19 +58,19 @@ def qemu_command(
         "-kernel", str(guest.kernel),
         "-initrd", str(guest.initrd),
         "-append", data["append"],
-        "-drive", f"if=none,id=disk0,file={_escaped(disk)},format=qcow2,discard=unmap",
+        "-drive", f"if=none,id=disk0,file={escaped(disk)},format=qcow2,discard=unmap",
         "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:22",
         "-netdev", "hubport,id=net1,hubid=1",
-        "-chardev", f"file,id=serial0,path={_escaped(folder / 'console.log')}",
-        "-chardev", f"socket,id=agent0,path={_escaped(folder / 'agent.sock')},server=on,wait=off",
-        "-qmp", f"unix:{_escaped(folder / 'qmp.sock')},server=on,wait=off",
+        "-chardev", f"file,id=serial0,path={escaped(folder / 'console.log')}",
+        "-chardev", f"socket,id=agent0,path={escaped(folder / 'agent.sock')},server=on,wait=off",
+        "-qmp", f"unix:{escaped(folder / 'qmp.sock')},server=on,wait=off",
     ]  # fmt: skip
     if incoming is not None:
         command += ["-incoming", f"exec:cat {shlex.quote(str(incoming))}"]
     return command
 
 
-def _escaped(path: Path) -> str:
+def escaped(path: Path) -> str:
     """A path as QEMU's option parser wants it: commas doubled."""
     return str(path).replace(",", ",,")
 
@@ -151,6 +151,15 @@ class Machine:
             )  # fmt: skip
         return done.stdout
 
+    def send(self, file: Path, command: str) -> None:
+        """Run a shell command as the guest's user with `file` as its input; MachineError."""
+        with file.open("rb") as stream:
+            done = self._ssh(command, 600.0, stream)
+        if done.returncode != 0:
+            raise MachineError(
+                "The guest did not take a file.", command=command, detail=done.stderr
+            )
+
     def wait_ssh(self, timeout: float = 300.0) -> float:
         """Wait until a command runs over ssh; return the seconds since QEMU was started."""
         end = time.monotonic() + timeout
@@ -179,11 +188,11 @@ class Machine:
 
     def rss_mb(self) -> float:
         """Memory that the machine takes from the host at this moment, MiB."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) / 1024
+        return resident(self.pid) / 1024**2
 
-    def _ssh(self, command: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    def _ssh(
+        self, command: str, timeout: float, stdin: IO[bytes] | int = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
         words: Sequence[str] = [
             need("ssh"), "-F", "none", "-i", str(self._key), "-p", str(self.port),
             "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
@@ -193,7 +202,7 @@ class Machine:
         ]  # fmt: skip
         try:
             return subprocess.run(
-                words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                words, stdin=stdin, capture_output=True, text=True,
                 errors="replace", timeout=timeout, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

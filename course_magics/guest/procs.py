@@ -20,8 +20,11 @@ PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
     "fakeroot": "fakeroot",
     "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
     "vagrant": "vagrant",
     "tar": "tar",
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
 }
 # Not on everybody's PATH, and mke2fs is one of the tools that live there.
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -88,6 +91,13 @@ def run(
             detail="\n".join(lines[-15:]),
         )
     return "\n".join(lines)
+
+
+def resident(pid: int) -> int:
+    """Memory that a process takes from this computer at this moment, bytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
 
 
 def qemu_version() -> str:

@@ -15,15 +15,17 @@ from course_magics.errors import MachineError
 class Qmp:
     """One connection. Commands are answered in order; events are kept aside."""
 
-    def __init__(self, path: Path, timeout: float = 10.0) -> None:
+    def __init__(self, path: Path, timeout: float = 10.0, answer: float = 30.0) -> None:
         """Connect to the socket at `path`, waiting at most `timeout` seconds for it to be there.
+
+        answer: how long a command may take (seconds).
 
         MachineError when nothing answers by then.
         """
         end = time.monotonic() + timeout
         while True:
             self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(timeout)
+            self._socket.settimeout(answer)
             try:
                 self._socket.connect(str(path))
                 break

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from course_magics.errors import MachineError
 from course_magics.guest.launch import Machine
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import Say
+from course_magics.guest.qmp import Qmp
 
 # What a machine is asked first, done once before the snapshot: read from disk, these programs
 # are then in its memory.
@@ -35,7 +37,7 @@ def take_snapshot(guest: Guest, disk: Path, state: Path, say: Say) -> dict[str, 
         machine.ssh("true")
         rss = machine.rss_mb()
         start = time.monotonic()
-        save_state(machine, state)
+        save_state(machine.qmp, state, machine.check)
         machine.quit()
         return {
             "boot_to_ssh": round(boot, 2),
@@ -45,15 +47,17 @@ def take_snapshot(guest: Guest, disk: Path, state: Path, say: Say) -> dict[str, 
         }
 
 
-def save_state(machine: Machine, state: Path) -> None:
-    """Write memory and devices of a running machine to `state`; it stands still afterwards."""
-    qmp = machine.qmp
+def save_state(qmp: Qmp, state: Path, check: Callable[[], None] = lambda: None) -> None:
+    """Write memory and devices of a running machine to `state`; it stands still afterwards.
+
+    qmp: its monitor. check: called while waiting; may raise. Raises MachineError.
+    """
     # Not limited to a network's speed: the fewer rounds over changed memory, the better.
     qmp.command("migrate-set-parameters", max_bandwidth=10**11)
     qmp.command("migrate", uri=f"exec:cat > {shlex.quote(str(state))}")
     end = time.monotonic() + 120
     while time.monotonic() < end:
-        machine.check()
+        check()
         status = qmp.command("query-migrate").get("status")
         if status == "completed":
             return

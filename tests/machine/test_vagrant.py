@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from course_magics import runtime
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import machine as machines
-from course_magics.machines import process, project, runtime, ssh
+from course_magics.machines import process, project, ssh
 from course_magics.machines.vagrantfile import write
 from course_magics.streams import Stream
 
@@ -260,8 +261,8 @@ def test_a_machine_killed_behind_our_back(one: Path, ip: InteractiveShell) -> No
     ssh.run(one, None, "true")
     (pid,) = _qemus(one)
     os.kill(pid, signal.SIGKILL)
-    assert _wait(lambda: machines.status(one)[0].state == "poweroff", 2)
-    assert "default,state,poweroff" in _vagrant(one, "status", "--machine-readable")[1]
+    assert _wait(lambda: machines.status(one)[0].state == "aborted", 2)
+    assert "default,state,aborted" in _vagrant(one, "status", "--machine-readable")[1]
     with pytest.raises(MachineError):
         ssh.run(one, None, "true")
     assert _cell(ip, f"%vagrant up --dir {one}")["default"].state == "running"

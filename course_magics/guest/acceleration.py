@@ -30,7 +30,7 @@ def kvm_works(guest: Guest, *, ask_again: bool = False) -> bool:
     if qemu is None or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     memory = cache_dir() / "kvm.json"
-    key = f"{platform.node()} {platform.release()} {_version(qemu)}"
+    key = _here(qemu)
     known = remembered()
     if key in known and not ask_again:
         return known[key]
@@ -40,6 +40,20 @@ def kvm_works(guest: Guest, *, ask_again: bool = False) -> bool:
     new.write_text(json.dumps({**known, key: works}))
     new.replace(memory)
     return works
+
+
+def known_to_work() -> bool:
+    """Whether an earlier boot has proved it here; never boots."""
+    qemu = shutil.which("qemu-system-x86_64")
+    if qemu is None or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    known = remembered()
+    return bool(known) and known.get(_here(qemu), False)
+
+
+def _here(qemu: str) -> str:
+    """This computer, its kernel and its QEMU."""
+    return f"{platform.node()} {platform.release()} {_version(qemu)}"
 
 
 def remembered() -> dict[str, bool]:

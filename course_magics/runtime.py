@@ -19,11 +19,28 @@ def folder() -> Path:
 
     Raises MachineError when somebody else owns what stands in its place.
     """
-    places = [Path("/tmp") / f"course-magics-{_user()}"]
+    places = [_of_all()]
     if os.environ.get("XDG_RUNTIME_DIR"):
         places.insert(0, Path(os.environ["XDG_RUNTIME_DIR"]) / "course-magics")
     else:
         places.insert(0, Path(tempfile.gettempdir()) / f"course-magics-{_user()}")
+    return _first(places)
+
+
+def shared_folder() -> Path:
+    """The one that all of the user's processes see, whatever their environment; made if missing.
+
+    XDG_RUNTIME_DIR differs between a terminal and a notebook server, and goes at logout.
+    Raises MachineError when somebody else owns what stands in its place.
+    """
+    return _first([_of_all()])
+
+
+def _of_all() -> Path:
+    return Path("/tmp") / f"course-magics-{_user()}"
+
+
+def _first(places: list[Path]) -> Path:
     for place in places:
         if os.name == "posix" and len(str(place)) > _ROOM:
             continue
@@ -34,7 +51,9 @@ def folder() -> Path:
         if _private(place):
             return place
     raise MachineError(
-        "no private folder for ssh's sockets", detail="\n".join(str(place) for place in places)
+        "no private folder for sockets",
+        detail="\n".join(str(place) for place in places),
+        hint="it must be yours alone (mode 0700): remove what stands there",
     )
 
 
