@@ -45,6 +45,18 @@ def _parser() -> argparse.ArgumentParser:
     box = guest_words.add_parser("box", help="add it to Vagrant as course/debian12")
     box.set_defaults(run=_guest_box)
 
+    engine = words.add_parser("engine", help="the embedded engine, for where there is no Docker")
+    engine_words = engine.add_subparsers(metavar="WORD", required=True)
+    prepare = engine_words.add_parser("prepare", help="make the snapshot that it starts from")
+    prepare.add_argument("--force", action="store_true", help="make it even if nothing has changed")
+    prepare.set_defaults(run=_engine_prepare)
+    for word, help in (
+        ("start", "start it, and say where it is reached"),
+        ("stop", "stop it; containers go on at the next start"),
+        ("reset", "back to its first images, no containers, no volumes"),
+    ):
+        engine_words.add_parser(word, help=help).set_defaults(run=_engine, word=word)
+
     images = words.add_parser("images", help="the small base images that the notebooks use")
     image_words = images.add_subparsers(metavar="WORD", required=True)
     build = image_words.add_parser("build", help="make them from Debian packages")
@@ -78,6 +90,24 @@ def _guest_box(args: argparse.Namespace) -> None:
     from course_magics import guest
 
     guest.ensure_box(_say)
+
+
+def _engine_prepare(args: argparse.Namespace) -> None:
+    from course_magics.engine.embedded.prepare import prepare
+
+    prepare(_say, force=args.force)
+
+
+def _engine(args: argparse.Namespace) -> None:
+    from course_magics.engine import embedded
+
+    if args.word == "start":
+        embedded.start(_say)
+        _say(f"export DOCKER_HOST=unix://{embedded.socket_path()}")
+    elif args.word == "reset":
+        embedded.reset()
+    elif not embedded.stop():
+        _say("it does not run")
 
 
 def _images_build(args: argparse.Namespace) -> None:

@@ -18,7 +18,17 @@ class CourseMagics(SingletonConfigurable):
 
     engine = Unicode(
         "",
-        help="Engine to use: a docker context or a URL (unix:///run/docker.sock); empty: find one.",
+        help="Engine to use: a docker context, a URL (unix:///run/docker.sock) or `embedded`; "
+        "empty: find one.",
+    ).tag(config=True)
+    engine_memory = Int(
+        0, min=0, help="Memory of the embedded engine's machine in MiB; 0: the snapshot's own."
+    ).tag(config=True)
+    engine_cpus = Int(
+        0, min=0, max=64, help="CPUs of the embedded engine's machine; 0: the snapshot's own."
+    ).tag(config=True)
+    engine_idle = Int(
+        600, min=0, help="Seconds after which the embedded engine stops when no kernel needs it."
     ).tag(config=True)
     live = Bool(True, help="Show live views (progress of a build) where the front end can.").tag(
         config=True

@@ -13,20 +13,25 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.testing.globalipapp import start_ipython
 
 from course_magics import engine
-from course_magics.errors import CourseError
 
-_MARKS = {"engine": "a Docker engine", "machine": "vagrant and QEMU", "browser": "Chromium"}
+_MARKS = {
+    "engine": "a Docker engine",
+    "machine": "vagrant and QEMU",
+    "browser": "Chromium",
+    "embedded": "QEMU",
+    "binder": "a Docker engine",
+}
 
 
 def _lacks(mark: str) -> str | None:
     """Why tests with this mark cannot run here, or None."""
-    if mark == "engine":
-        try:
-            engine.current()
-        except CourseError as error:
-            return str(error)
-        return None
-    needed = {"machine": ("vagrant", "qemu-system-x86_64"), "browser": ("chromium",)}[mark]
+    if mark in ("engine", "binder"):
+        return None if engine.found() is not None else "no Docker engine answers"
+    needed = {
+        "machine": ("vagrant", "qemu-system-x86_64"),
+        "browser": ("chromium",),
+        "embedded": ("qemu-system-x86_64",),
+    }[mark]
     missing = [tool for tool in needed if shutil.which(tool) is None]
     return f"not installed: {', '.join(missing)}" if missing else None
 

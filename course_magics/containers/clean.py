@@ -37,7 +37,7 @@ def remove_all(*, mine: bool = False) -> Cleaned:
     ours = {"label": f"{labels.SESSION}={session}" if mine else labels.SESSION}
     removed: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": [], "images": []}
     kept: list[str] = []
-    with engine.talking(_LINE) as api:
+    with engine.talking(_LINE) as api, engine.current().with_room():
         for c in api.containers(all=True, filters=ours):
             name = (c.get("Names") or [c["Id"][:12]])[0].lstrip("/")
             api.remove_container(c["Id"], force=True, v=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.display import Block, Command, Facts, Shown
+from course_magics.containers.links import links
+from course_magics.display import Block, Command, Facts, Link, Shown
 
 if TYPE_CHECKING:
     from course_magics.display import Table
@@ -36,19 +37,29 @@ class Container(Shown):
         self.command = command
 
     def blocks(self) -> Sequence[Block]:
-        facts = Facts([("container", self.name), ("image", self.image), ("state", self.state)])
-        return [facts, Command(self.command)] if self.command else [facts]
+        details = self._details()
+        state = "removed" if details is None else state_of(details)
+        blocks: list[Block] = [
+            Facts([("container", self.name), ("image", self.image), ("state", state)])
+        ]
+        blocks += [Link("opens at", url) for url in links(details or {})]
+        return [*blocks, Command(self.command)] if self.command else blocks
 
     @property
     def state(self) -> str:
         """running, exited (3), created, paused… or "removed"."""
+        details = self._details()
+        return "removed" if details is None else state_of(details)
+
+    def _details(self) -> dict[str, Any] | None:
+        """What the engine knows of it; None when it has been removed."""
         from course_magics.errors import EngineError
 
         try:
-            return state_of(self.inspect())
+            return self.inspect()
         except EngineError as error:
             if "No such container" in str(error):
-                return "removed"
+                return None
             raise
 
     def inspect(self) -> dict[str, Any]:
@@ -82,8 +93,10 @@ class Container(Shown):
 
     def start(self) -> None:
         """Start it again."""
+        from course_magics.containers.create import start as start_it
+
         with engine.talking(f"docker start {self.name}") as api:
-            api.start(self.id)
+            start_it(api, self.id)
 
     def remove(self, *, force: bool = True) -> None:
         """Remove it. force: also when it runs."""

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from course_magics import labels
+from course_magics import engine, labels
 from course_magics.containers.options import RunOptions, config
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, closest
@@ -38,6 +38,8 @@ def create(
     Raises EngineError (unknown image, name in use…) and OptionError (a bad flag).
     """
     body = config(image, command, options)
+    for path in bound_paths(body):
+        engine.current().mountable(path)
     body["Labels"] = {**labels.ours(foreground=foreground), **body["Labels"]}
     if options.pull == "always":
         fetch(api, image, options.platform, say=say, line=line)
@@ -50,6 +52,29 @@ def create(
             raise
     fetch(api, image, options.platform, say=say, line=line)
     return _post(api, body, options)
+
+
+def bound_paths(body: dict[str, Any]) -> list[str]:
+    """The paths of this computer that a container shall see."""
+    host = body["HostConfig"]
+    binds = [b.split(":", 1)[0] for b in host.get("Binds") or () if b.startswith("/")]
+    return binds + [m["Source"] for m in host.get("Mounts") or () if m["Type"] == "bind"]
+
+
+def start(api: APIClient, container: str, publishes: bool = True) -> None:
+    """Start a container; its published ports are reached when this returns.
+
+    Where one of them is in use on this computer it is stopped again, as Docker has it.
+    publishes: False spares the question where it publishes nothing.
+    """
+    api.start(container)
+    if not publishes:
+        return
+    try:
+        engine.current().published(container)
+    except EngineError:
+        api.kill(container)
+        raise
 
 
 def _post(api: APIClient, body: dict[str, Any], options: RunOptions) -> str:

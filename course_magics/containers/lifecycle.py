@@ -115,7 +115,9 @@ def known(api: APIClient, name: str) -> dict[str, Any]:
 
 def start(names: Sequence[str], line: str) -> Done:
     """Start stopped containers."""
-    return each(names, "started", lambda api, n: api.start(n), line)
+    from course_magics.containers.create import start as start_it
+
+    return each(names, "started", start_it, line)
 
 
 def stop(names: Sequence[str], line: str, seconds: float | None, signal: str | None) -> Done:
@@ -133,9 +135,12 @@ def stop(names: Sequence[str], line: str, seconds: float | None, signal: str | N
 def restart(names: Sequence[str], line: str, seconds: float | None) -> Done:
     """Stop and start containers."""
     params = {} if seconds is None else {"t": int(seconds)}
-    return each(
-        names, "restarted", lambda api, n: _post(api, f"/containers/{n}/restart", params), line
-    )
+
+    def act(api: APIClient, name: str) -> None:
+        _post(api, f"/containers/{name}/restart", params)
+        engine.current().published(name)
+
+    return each(names, "restarted", act, line)
 
 
 def kill(names: Sequence[str], line: str, signal: str | None) -> Done:

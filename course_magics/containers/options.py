@@ -100,6 +100,11 @@ class RunOptions:
     pull: str = "missing"
     runtime: str | None = None
 
+    @property
+    def publishes(self) -> bool:
+        """Whether it publishes ports."""
+        return bool(self.publish) or self.publish_all
+
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> RunOptions:
         """From a cell's flags; flags that are not run's own are left out."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from course_magics import engine, labels
 from course_magics.containers.container import Container
 from course_magics.containers.create import Say, create, free_name, quiet, show
+from course_magics.containers.create import start as start_it
 from course_magics.containers.lifecycle import known
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap_once
@@ -43,7 +44,7 @@ def run_detached(
         id = create(api, image, list(command), options, say=say, line=line)
         if start:
             try:
-                api.start(id)
+                start_it(api, id, options.publishes)
             except Exception as error:
                 # Docker leaves the container as "created"; without a name it could not be found.
                 if options.rm or not named:
@@ -123,6 +124,9 @@ def start_attached(
             tty=details["Config"]["Tty"],
             interactive=details["Config"]["OpenStdin"] and stdin is not None,
             rm=details["HostConfig"]["AutoRemove"],
+            publish_all=bool(
+                details["HostConfig"]["PortBindings"] or details["HostConfig"]["PublishAllPorts"]
+            ),
         )
         result = Finished(container, line, out, err)
         try:
@@ -155,7 +159,7 @@ def _follow(
     )
     try:
         try:
-            api.start(id)
+            start_it(api, id, options.publishes)
         except Exception as error:
             raise start_error(error, line) from None
         if options.interactive:

@@ -87,6 +87,21 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Where something can be opened in the browser. url: http(s), or a path of this server."""
+
+    words: str
+    url: str
+
+    def text(self) -> str:
+        return f"{clean(self.words)} {clean(self.url)}"
+
+    def html(self) -> str:
+        url = escape(clean(self.url))
+        return f'<div>{escape(clean(self.words))} <a href="{url}" target="_blank">{url}</a></div>'
+
+
+@dataclass(frozen=True)
 class Pre:
     """Lines kept as they are: a log, a file, JSON."""
 

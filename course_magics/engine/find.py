@@ -1,7 +1,8 @@
 """Where a Docker engine may be, in the order in which a docker user would expect it.
 
 `COURSE_ENGINE` or `%engine use`, `DOCKER_HOST`, the current docker context, then the usual sockets
-of Docker, Docker Desktop, rootless Docker, Colima, Rancher Desktop and Podman.
+of Docker, Docker Desktop, rootless Docker, Colima, Rancher Desktop and Podman; at last the embedded
+engine, which is started where it can be.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_magics.errors import EngineError, closest
+
+#: The name of the engine that this package starts itself.
+EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def places(chosen: str = "") -> Iterator[Place]:
         yield _context(context, f"current docker context {context!r}")
         return
     yield from _sockets()
+    yield _embedded("no other engine answers")
 
 
 def current_context() -> str:
@@ -65,7 +70,13 @@ def contexts() -> list[str]:
     return [c.Name for c in ContextAPI.contexts()]
 
 
+def _embedded(how: str, explicit: bool = False) -> Place:
+    return Place(EMBEDDED, EMBEDDED, how, explicit)
+
+
 def _named(name: str, how: str) -> Place:
+    if name == EMBEDDED:
+        return _embedded(how, True)
     if "://" in name:
         return Place(name, name, how, True)
     if name == "default":
@@ -84,12 +95,12 @@ def _context(name: str, how: str) -> Place:
         context = None
     if context is None:
         known = contexts()
-        near = closest(name, known)
+        near = closest(name, [EMBEDDED, *known])
         raise EngineError(
             f"no engine called {name!r}",
             hint=(f"did you mean {near}?\n" if near else "")
-            + f"allowed: a docker context ({', '.join(known)}) or a URL such as "
-            "unix:///var/run/docker.sock",
+            + f"allowed: embedded, a docker context ({', '.join(known)}) or a URL such "
+            "as unix:///var/run/docker.sock",
         )
     tls = context.TLSConfig
     folder = Path(tls.cert[0]).parent if tls is not None and tls.cert else None

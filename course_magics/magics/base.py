@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from course_magics import settings
@@ -33,7 +35,8 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
     if call.word.handler is None:
         raise OptionError(f"{call.sign} cannot be used here")
     try:
-        result = call.word.handler(call)
+        with _starting_shown():
+            result = call.word.handler(call)
     except Interrupted:
         raise
     except CourseError as error:
@@ -44,6 +47,25 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
     if name:
         shell.user_ns[name] = result
     return result
+
+
+@contextlib.contextmanager
+def _starting_shown() -> Iterator[None]:
+    """Where the cell has to wait for the embedded engine, its steps are shown."""
+    from course_magics.engine import progress
+
+    def first(step: str) -> None:
+        from course_magics.widgets.starting import Starting
+
+        shown = Starting()
+        after.callback(shown.close)
+        progress.listen(shown)
+        shown(step)
+
+    with contextlib.ExitStack() as after:
+        after.callback(progress.listen, None)
+        progress.listen(first)
+        yield
 
 
 def _is_ours(call: Call, key: str) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.display import Block, Facts, Shown
+from course_magics.display import Block, Facts, Line, Shown
 from course_magics.magics.grammar import Call, Flag, Magic, Word
+from course_magics.units import show_bytes
+
+if TYPE_CHECKING:
+    from course_magics.engine.embedded import Lease
 
 
 class EngineReport(Shown):
@@ -23,20 +27,44 @@ class EngineReport(Shown):
 
     def blocks(self) -> Sequence[Block]:
         info = self.engine.info
-        return [
-            Facts(
-                [
-                    ("engine", self.engine.name),
-                    ("version", f"{info.get('Version')} (API {info.get('ApiVersion')})"),
-                    (
-                        "runs on",
-                        f"{info.get('Os')}/{info.get('Arch')}, kernel {info.get('KernelVersion')}",
-                    ),
-                    ("reached at", self.engine.url),
-                    ("found by", self.engine.how),
-                ]
-            )
+        facts: list[tuple[str, object]] = [
+            ("engine", self.engine.name),
+            ("version", f"{info.get('Version')} (API {info.get('ApiVersion')})"),
+            (
+                "runs on",
+                f"{info.get('Os')}/{info.get('Arch')}, kernel {info.get('KernelVersion')}",
+            ),
+            ("reached at", self.engine.url),
+            ("found by", self.engine.how),
         ]
+        return [Facts(facts + (_embedded(self.engine.lease) if self.engine.lease else []))]
+
+
+def _embedded(lease: Lease) -> list[tuple[str, object]]:
+    """What is to be known of the embedded engine's machine."""
+    facts = lease.ask("facts")
+    used, size = facts["disk"]
+    how = "KVM" if facts["kvm"] else "software emulation: real, but several times slower"
+    found: list[tuple[str, object]] = [
+        ("machine", f"QEMU, {facts['cpus']} CPUs, {facts['memory_mb']} MiB; {how}"),
+        ("takes now", f"{show_bytes(facts['resident'])} of memory"),
+        ("its disk", f"{show_bytes(used)} of {show_bytes(size)} used"),
+        ("started by", f"{facts['start']}, {facts['seconds']:.1f} s"),
+        ("shares", ", ".join(facts["shared"]) + " (for -v)"),
+    ]
+    if facts["stale"]:
+        found.append(("note", "a newer snapshot is here: %engine reset takes it, and empties this"))
+    return found
+
+
+class Stopped(Shown):
+    """What became of the embedded engine."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def blocks(self) -> Sequence[Block]:
+        return [Line(self.words)]
 
 
 def _show(call: Call) -> EngineReport:
@@ -45,6 +73,27 @@ def _show(call: Call) -> EngineReport:
 
 def _use(call: Call) -> EngineReport:
     return EngineReport(engine.use(call.args[0] if call.args else ""))
+
+
+def _start(call: Call) -> EngineReport:
+    return EngineReport(engine.use("embedded"))
+
+
+def _stop(call: Call) -> Stopped:
+    from course_magics.engine import embedded
+
+    engine.forget()
+    if embedded.stop():
+        return Stopped("the embedded engine is stopped; the next cell goes on with it")
+    return Stopped("the embedded engine does not run; other engines are not for us to stop")
+
+
+def _reset(call: Call) -> Stopped:
+    from course_magics.engine import embedded
+
+    engine.forget()
+    embedded.reset()
+    return Stopped("the embedded engine is as it was at first: its images, nothing else")
 
 
 def _clean(call: Call) -> object:
@@ -61,9 +110,26 @@ MAGIC = Magic(
         Word(
             "use",
             "switch to another engine; without a name, look for one again",
-            "[CONTEXT|URL]",
-            examples=("%engine use colima", "%engine use unix:///var/run/docker.sock"),
+            "[embedded|CONTEXT|URL]",
+            examples=(
+                "%engine use embedded",
+                "%engine use colima",
+                "%engine use unix:///var/run/docker.sock",
+            ),
             handler=_use,
+        ),
+        Word("start", "start the embedded engine and use it", "", handler=_start),
+        Word(
+            "stop",
+            "stop the embedded engine, for all kernels; containers go on at the next start",
+            "",
+            handler=_stop,
+        ),
+        Word(
+            "reset",
+            "empty the embedded engine: back to its first images, no containers, no volumes",
+            "",
+            handler=_reset,
         ),
         Word(
             "clean",

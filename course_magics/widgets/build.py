@@ -1,14 +1,8 @@
-"""The live view of a build: a row a step, a bar, seconds, and the log of the open step.
-
-It is shown as a widget's view and nothing else, so nothing of it stays in the notebook or in
-nbval's comparison; when the build has ended it goes away and the final result takes its place.
-"""
+"""The live view of a build: a row a step, a bar, seconds, and the log of the open step."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
 from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
@@ -16,9 +10,8 @@ from typing import Any
 from course_magics.containers.build.result import Build, Step, shorten
 from course_magics.display.blocks import clean
 from course_magics.units import show_bytes
+from course_magics.widgets.live import view as live_view
 
-#: Repaints a second at most; a front end needs no more and a build must not wait for it.
-_REPAINT = 0.1
 _LOG_LINES = 8
 
 _SIGNS = {
@@ -46,69 +39,20 @@ def live() -> Iterator[Callable[[Build], None]]:
 
     Without a kernel (plain IPython, a script) or without ipywidgets it shows nothing.
     """
-    view = _view()
-    if view is None:
+    latest: list[Build] = []
+    shown = live_view(lambda: render(latest[-1]))
+    if shown is None:
         yield lambda build: None
         return
+
+    def moved(build: Build) -> None:
+        latest[:] = [build]
+        shown.moved()
+
     try:
-        yield view.moved
+        yield moved
     finally:
-        view.close()
-
-
-def _view() -> _View | None:
-    try:
-        from IPython import get_ipython
-
-        shell = get_ipython()
-        if shell is None or getattr(shell, "kernel", None) is None:
-            return None
-        return _View()
-    except ImportError:
-        return None
-
-
-class _View:
-    """The widget, and a thread that repaints it: a silent step's seconds go on as well."""
-
-    def __init__(self) -> None:
-        import ipywidgets
-        from IPython.display import display
-
-        self._html = ipywidgets.HTML()
-        self._build: Build | None = None
-        self._ended = threading.Event()
-        self._dirty = True
-        self._shown = False
-        self._display: Callable[..., object] = display
-        self._thread = threading.Thread(target=self._repaint, daemon=True)
-
-    def moved(self, build: Build) -> None:
-        """The build has moved on."""
-        self._build = build
-        self._dirty = True
-        if not self._shown:
-            # The first sign of life comes from the cell's own thread, so it lands in its output.
-            self._shown = True
-            self._html.value = render(build)
-            view = {"model_id": self._html.model_id, "version_major": 2, "version_minor": 0}
-            self._display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
-            self._thread.start()
-
-    def close(self) -> None:
-        """Take the view away."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=1)
-        self._html.close()
-
-    def _repaint(self) -> None:
-        last = 0.0
-        while not self._ended.wait(_REPAINT):
-            now = time.monotonic()
-            if self._build is not None and (self._dirty or now - last >= 0.5):
-                self._dirty, last = False, now
-                self._html.value = render(self._build)
+        shown.close()
 
 
 def render(build: Build) -> str:

@@ -139,7 +139,7 @@ def _explain(
         where = f"line {at.line}: {_short_text(at.text)}: " if at else ""
         message = f"{where}{words.splitlines()[0] if words else 'the build failed'}"
         words = "\n".join(words.splitlines()[1:])
-        hint = _what_next(low, at, options)
+        hint = _what_next(low, at, options) or engine.what_next(low)
     error = BuildError(
         message, command=line, status=failure.status, detail=words or None, hint=hint
     )

@@ -1,0 +1,94 @@
+"""Where the embedded engine keeps its files: what is made once, what lasts, and its sockets."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import IO
+
+from course_magics import runtime
+from course_magics.errors import EngineError
+from course_magics.guest.model import cache_dir
+
+
+def state_dir() -> Path:
+    """What outlives a stop: $COURSE_STATE, else $XDG_STATE_HOME/course-magics, else ~/.local/…"""
+    own = os.environ.get("COURSE_STATE")
+    if own:
+        return Path(own).expanduser().absolute()
+    xdg = os.environ.get("XDG_STATE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "course-magics"
+
+
+def own_folder() -> Path:
+    """The state folder of the user's engine."""
+    return state_dir() / "engine"
+
+
+def prepared_folder() -> Path:
+    """Where the snapshots are kept that every engine starts from, one folder for each recipe."""
+    return cache_dir() / "engine"
+
+
+class Files:
+    """The files of one user's engine."""
+
+    def __init__(self, folder: Path) -> None:
+        """folder: its state; made where it is missing, for the user alone. Raises EngineError."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        except OSError as error:
+            raise EngineError(
+                f"the embedded engine's folder {folder} cannot be written to",
+                detail=error.strerror,
+                hint="COURSE_STATE names another one",
+            ) from None
+        self.folder = folder
+        #: Which snapshot the disk lies on.
+        self.base = folder / "base.json"
+        #: Images, containers, volumes.
+        self.disk = folder / "engine.qcow2"
+        #: Memory at the last stop, and the hardware that it was saved in.
+        self.saved = folder / "engine.state"
+        self.saved_as = folder / "engine.json"
+        self.key = folder / "key"
+        self.known_hosts = folder / "known_hosts"
+        #: Why the last run ended, where it was not asked to.
+        self.ended = folder / "ended.json"
+        self.keeper_log = folder / "keeper.log"
+        self.qemu_log = folder / "qemu.log"
+        self.console = folder / "console.log"
+        # A socket's name must be short, so it does not lie here; each state has its own.
+        short = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+        sockets = runtime.shared_folder()
+        #: The engine's socket on this computer, the keeper's, and that of QEMU's monitor.
+        self.docker = sockets / f"engine-{short}.sock"
+        self.control = sockets / f"engine-{short}.ctl"
+        self.monitor = sockets / f"engine-{short}.qmp"
+
+    @classmethod
+    def mine(cls) -> Files:
+        """Those of the user who runs this."""
+        return cls(own_folder())
+
+    def forget(self) -> None:
+        """Remove the disk and the saved memory: the next start is from the snapshot."""
+        for file in (self.disk, self.saved, self.saved_as, self.base, self.key, self.ended):
+            file.unlink(missing_ok=True)
+        self.key.with_name("key.pub").unlink(missing_ok=True)
+
+    def lock(self, name: str, *, wait: bool) -> IO[str] | None:
+        """Take one of the locks; it is held until the file that comes back is closed.
+
+        None: somebody has it, and `wait` is False.
+        """
+        file = (self.folder / f"{name}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            file.close()
+            return None
+        return file

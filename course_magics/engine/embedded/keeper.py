@@ -1,0 +1,164 @@
+"""The process that keeps the embedded engine: one for a user, started by whoever needs it first.
+
+It starts QEMU, forwards the engine's socket over ssh, publishes the ports of containers on this
+computer, and serves a control socket on which every kernel holds a connection for as long as it
+lives. When the last one has gone and an idle time has passed, it saves the machine's memory and
+ends. It dies with its QEMU, and QEMU dies with it. Run as `python -m …keeper STATE SETTINGS`.
+
+On the control socket both sides write JSON objects, one a line. The keeper tells of its start
+({"step": …}, then {"ready": facts} or {"failed": message, "detail": …}); afterwards it answers each
+{"do": …} with {"ok": …} or {"failed": …}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from course_magics.engine.embedded import guest_side
+from course_magics.engine.embedded.files import Files
+from course_magics.engine.embedded.machine import Machine, Settings
+from course_magics.engine.embedded.ports import Ports
+from course_magics.errors import CourseError
+
+#: How often the machine is looked at (seconds).
+_LOOK = 2.0
+
+
+class Keeper:
+    """One engine's life."""
+
+    def __init__(self, files: Files, settings: Settings) -> None:
+        self.files = files
+        self.settings = settings
+        self.machine = Machine(files, settings)
+        self.ports = Ports(self.machine)
+        self.facts: dict[str, Any] | None = None
+        self.step = "starting"
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._idle_since = time.monotonic()
+        self._over = asyncio.Event()
+        self._save = True
+
+    async def run(self) -> None:
+        """Start, serve until it is over, end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._over.set)
+        self.files.control.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        server = await asyncio.start_unix_server(self._serve, self.files.control)
+        os.umask(before)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self._start()
+            tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.ports.follow())]
+            await self._over.wait()
+        except CourseError as error:
+            self._broadcast({"failed": error.message, "detail": error.detail, "hint": error.hint})
+            self._note(error.message, error.detail)
+        finally:
+            for task in tasks:
+                task.cancel()
+            # First of all nobody new comes in: whoever does, starts another keeper after this one.
+            self.files.control.unlink(missing_ok=True)
+            server.close()
+            await self.machine.stop(save=self._save)
+            for client in self._clients:
+                client.close()
+            await asyncio.sleep(0)  # so that those who serve them see that
+
+    async def _start(self) -> None:
+        self.files.ended.unlink(missing_ok=True)
+        begun = time.monotonic()
+        await self.machine.start(self._say)
+        self.facts = {**self.machine.facts, "seconds": round(time.monotonic() - begun, 2)}
+        self._broadcast({"ready": self.facts})
+
+    def _say(self, step: str) -> None:
+        self.step = step
+        self._broadcast({"step": step})
+
+    def _broadcast(self, message: dict[str, Any]) -> None:
+        for client in self._clients:
+            _send(client, message)
+
+    async def _watch(self) -> None:
+        """End when QEMU has ended, or when nobody has needed the engine for long enough."""
+        while not self._over.is_set():
+            why = await self.machine.trouble()
+            if why is not None:
+                self._note(why)
+                self._save = False
+                self._over.set()
+            elif self._clients:
+                self._idle_since = time.monotonic()
+            elif time.monotonic() - self._idle_since > self.settings.idle:
+                self._over.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.machine.wait(), _LOOK)
+
+    def _note(self, why: str, detail: str | None = None) -> None:
+        self.files.ended.write_text(json.dumps({"why": why, "detail": detail, "at": time.time()}))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        _send(writer, {"ready": self.facts} if self.facts else {"step": self.step})
+        try:
+            while line := await reader.readline():
+                try:
+                    answer = {"ok": await self._do(json.loads(line))}
+                except CourseError as error:
+                    answer = {"failed": error.message, "detail": error.detail}
+                except (OSError, ValueError, KeyError, EOFError) as error:
+                    answer = {"failed": f"{type(error).__name__}: {error}"}
+                _send(writer, answer)
+        except (OSError, ValueError, asyncio.CancelledError):
+            pass  # the client has gone, or the keeper goes
+        finally:
+            self._clients.discard(writer)
+            self._idle_since = time.monotonic()
+            writer.close()
+
+    async def _do(self, call: dict[str, Any]) -> Any:
+        match call["do"]:
+            case "facts":
+                return {**(self.facts or {}), **await self.machine.measured()}
+            case "publish":
+                return await self.ports.settle(call["container"])
+            case "make room":
+                return await self.machine.run(guest_side.MAKE_ROOM)
+            case "keep room":
+                return await self.machine.run(guest_side.KEEP_ROOM)
+            case "stop":
+                self._save = bool(call.get("save", True))
+                self._over.set()
+                return None
+        raise ValueError(f"unknown call {call['do']!r}")
+
+
+def _send(client: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        client.write(json.dumps(message).encode() + b"\n")
+
+
+def main() -> int:
+    """Run the keeper, unless there is one already."""
+    files = Files(Path(sys.argv[1]))
+    lock = files.lock("keeper", wait=False)
+    if lock is None:
+        return 3
+    asyncio.run(Keeper(files, Settings(**json.loads(sys.argv[2]))).run())
+    lock.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

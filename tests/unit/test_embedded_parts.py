@@ -1,0 +1,153 @@
+"""What of the embedded engine needs no engine: where it stands among the others, and its words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from course_magics import engine
+from course_magics.containers.create import bound_paths
+from course_magics.containers.links import links
+from course_magics.engine import connection, embedded, find
+from course_magics.engine.embedded.files import Files
+from course_magics.engine.embedded.ports import Port, _of, _of_listed
+from course_magics.errors import EngineError
+from course_magics.widgets.starting import Starting
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COURSE_ENGINE", "DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_it_comes_last_and_first_when_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "current_context", lambda: "")
+    assert [p.name for p in find.places()][-1] == "embedded"
+    assert [(p.name, p.explicit) for p in find.places("embedded")] == [("embedded", True)]
+    monkeypatch.setenv("COURSE_ENGINE", "embedded")
+    assert [p.name for p in find.places()] == ["embedded"]
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    monkeypatch.delenv("COURSE_ENGINE")
+    assert [p.name for p in find.places()] == ["DOCKER_HOST"], "what is set is not gone past"
+
+
+def test_a_near_miss_is_understood() -> None:
+    with pytest.raises(EngineError, match="did you mean embedded"):
+        list(find.places("embeded"))
+
+
+def test_where_it_cannot_be_had_the_error_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "places", lambda _: [find._embedded("no other")])
+    monkeypatch.setattr(embedded, "lacks", lambda: ["qemu-img"])
+    with pytest.raises(EngineError) as caught:
+        engine.connect()
+    assert caught.value.message == "no Docker engine answers"
+    assert "embedded: it needs qemu-img" in (caught.value.detail or "")
+
+
+def test_to_look_for_an_engine_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "places", lambda _: [find._embedded("no other")])
+    monkeypatch.setattr(embedded, "start", lambda say: pytest.fail("it was started"))
+    assert engine.found() is None
+
+
+def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="cannot be written to") as caught:
+        Files(tmp_path / "file" / "engine")
+    assert "COURSE_STATE" in (caught.value.hint or "")
+
+
+def test_each_state_has_sockets_of_its_own(tmp_path: Path) -> None:
+    one, two = Files(tmp_path / "one"), Files(tmp_path / "two")
+    assert one.docker != two.docker
+    assert all(len(str(p)) < 90 for p in (one.docker, one.control, one.monitor))
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    first = files.lock("keeper", wait=False)
+    assert first is not None
+    assert files.lock("keeper", wait=False) is None
+    first.close()
+    again = files.lock("keeper", wait=False)
+    assert again is not None
+    again.close()
+
+
+LISTED: dict[str, Any] = {
+    "Ports": [
+        {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"PrivatePort": 443, "Type": "tcp"},
+        {"IP": "127.0.0.1", "PrivatePort": 53, "PublicPort": 5300, "Type": "udp"},
+    ],
+    "NetworkSettings": {"Networks": {"none": {"IPAddress": ""}, "n": {"IPAddress": "172.18.0.2"}}},
+}
+
+
+def test_the_ports_of_a_container() -> None:
+    wanted = {Port("tcp", 8080, "172.18.0.2", 80), Port("udp", 5300, "172.18.0.2", 53)}
+    assert _of_listed(LISTED) == wanted
+    ports = {
+        "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "::", "HostPort": "8080"}],
+        "443/tcp": None,
+        "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "5300"}],
+    }
+    networks = LISTED["NetworkSettings"]["Networks"]
+    assert _of({"NetworkSettings": {"Ports": ports, "Networks": networks}}) == wanted
+
+
+def test_links_lead_through_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    details = {
+        "NetworkSettings": {
+            "Ports": {
+                "80/tcp": [{"HostPort": "8080"}, {"HostPort": "8080"}],
+                "53/udp": [{"HostPort": "5"}],
+            }
+        }
+    }
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    assert links(details) == ["http://localhost:8080/"]
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    assert links(details) == ["/user/ada/proxy/8080/"]
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert links(details) == ["/proxy/8080/"]
+    assert links({}) == []
+
+
+def test_what_the_machine_does_not_see_is_refused() -> None:
+    lease: Any = SimpleNamespace(facts={"shared": ["/home", "/work"]})
+    ours = connection.Engine("embedded", "unix:///x", "", api=None, lease=lease)  # type: ignore[arg-type]
+    for fine in ("/home", "/home/ada/nb", "/work", "/var/run/docker.sock"):
+        ours.mountable(fine)
+    for wrong in ("/homes", "/etc", "/", "/var/lib"):
+        with pytest.raises(EngineError, match="cannot be mounted"):
+            ours.mountable(wrong)
+    connection.Engine("docker", "unix:///x", "", api=None).mountable("/etc")  # type: ignore[arg-type]
+
+
+def test_the_paths_that_a_container_binds() -> None:
+    host = {
+        "Binds": ["/a:/x", "volume:/y"],
+        "Mounts": [{"Type": "bind", "Source": "/b"}, {"Type": "volume", "Source": "v"}],
+    }
+    assert bound_paths({"HostConfig": host}) == ["/a", "/b"]
+
+
+def test_the_view_of_a_start_escapes() -> None:
+    view = Starting()
+    view("<script>alert(1)</script>\x1b[31m")
+    view("second")
+    html = view.render()
+    assert "<script>" not in html
+    assert "\x1b" not in html
+    assert html.count("<tr>") == 2
