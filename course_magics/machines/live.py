@@ -27,7 +27,10 @@ def state(data: Path) -> str | None:
         return "not_created"
     if _runs(data, f"course-{id.replace('-', '')[:12]}"):
         return "running"
-    return "saved" if (data / "suspended").is_file() else "poweroff"
+    if (data / "suspended").is_file():
+        return "saved"
+    # QEMU takes its pid file away when it ends by itself; one that was killed leaves it.
+    return "aborted" if (data / "pid").is_file() else "poweroff"
 
 
 def _runs(data: Path, name: str) -> bool:

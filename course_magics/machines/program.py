@@ -44,10 +44,13 @@ def find() -> str:
 
 def environment() -> dict[str, str]:
     """What vagrant needs in its environment: no phoning home, no colours, our provider."""
+    from course_magics.guest import acceleration
     from course_magics.machines import provider
 
     quiet = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
-    return {**provider.environment(), **quiet}
+    # The provider itself never tries: where KVM is half there, a machine would hang.
+    kvm = {"COURSE_KVM": "1"} if acceleration.known_to_work() else {}
+    return {**provider.environment(), **quiet, **kvm}
 
 
 def terminal_line(folder: Path, words: Sequence[str]) -> str:

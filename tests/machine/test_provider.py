@@ -197,7 +197,7 @@ def test_a_machine_from_up_to_destroy(make: Make) -> None:
     # Killed from outside: it is off, and boots.
     os.kill(one.qemus()[0], signal.SIGKILL)
     assert _until(lambda: one.qemus() == [], 5)
-    assert one.state() == "poweroff"
+    assert one.state() == "aborted"
     out = one.vagrant("up")
     assert "insecure" not in out, "the key was replaced for good"
     assert one.ssh("cat disk; ls /dev/shm").split() == ["kept"]

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from course_magics import runtime
 from course_magics.errors import CourseError, MachineError, OptionError
-from course_magics.machines import lists, live, process, program, project, readable, runtime, ssh
+from course_magics.machines import lists, live, process, program, project, readable, ssh
 from course_magics.machines.machine import Machine, Machines
 from course_magics.machines.text import Lines
 from course_magics.machines.vagrantfile import _place
@@ -295,6 +296,8 @@ def test_live_state_of_what_is_no_machine(tmp_path: Path) -> None:
     assert live.state(data) == "saved"
     (data / "pid").write_text("junk")
     assert live.state(data) == "saved"
+    (data / "suspended").unlink()
+    assert live.state(data) == "aborted"
 
 
 def test_runtime_folder_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:

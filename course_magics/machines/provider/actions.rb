@@ -1,6 +1,7 @@
 require "securerandom"
 require "zlib"
 
+require_relative "folders"
 require_relative "quick_ssh"
 require_relative "sizes"
 
@@ -71,6 +72,7 @@ module CourseQemu
       stack do |b|
         b.use Quick
         b.use Provision
+        b.use Foreign
         b.use SyncedFolderCleanup
         b.use SyncedFolders
         b.use Settled
@@ -294,6 +296,20 @@ module CourseQemu
         env[:ui].info("Making a machine from the box '#{machine.box.name}'...")
         machine.id = SecureRandom.uuid
         driver(env).create(folder)
+        @app.call(env)
+      end
+    end
+
+    # Says what a Vagrantfile for another provider gets otherwise than it asks.
+    class Foreign < Middleware
+      def call(env)
+        vm = env[:machine].config.vm
+        Folders.adapted(vm.synced_folders).each do |place, type|
+          env[:ui].warn("#{place}: copied from the host by rsync, as this provider has no '#{type}' folders.")
+        end
+        if vm.networks.any? { |type, _| type == :public_network }
+          env[:ui].warn("public_network is left out: joining the host's network would need root.")
+        end
         @app.call(env)
       end
     end

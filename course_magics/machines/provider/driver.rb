@@ -23,7 +23,9 @@ module CourseQemu
     def state
       return :not_created unless @machine.id && disk.file?
       return :running if pid
-      suspended? ? :saved : :poweroff
+      return :saved if suspended?
+      # QEMU takes its pid file away when it ends by itself; only a killed one leaves it.
+      path("pid").file? ? :aborted : :poweroff
     end
 
     def suspended?
@@ -272,7 +274,7 @@ module CourseQemu
       forwards = ports.map do |p|
         "hostfwd=#{p["protocol"]}:#{p["host_ip"]}:#{p["host"]}-:#{p["guest"]}"
       end
-      words = ["qemu-system-x86_64", "-name", name, "-machine", data["machine"],
+      words = ["qemu-system-x86_64", "-name", name, "-pidfile", "pid", "-machine", data["machine"],
                "-accel", settings["kvm"] ? "kvm" : data["accel"],
                "-cpu", settings["kvm"] ? "host" : data["cpu_model"],
                "-m", (settings["memory"] || data["memory_mb"]).to_s,

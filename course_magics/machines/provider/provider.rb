@@ -1,4 +1,5 @@
 require_relative "driver"
+require_relative "folders"
 
 module CourseQemu
   # Vagrant's view of the provider: which actions there are, how to log in, which state it is in.
@@ -14,6 +15,7 @@ module CourseQemu
     def initialize(machine)
       @machine = machine
       @driver = Driver.new(machine)
+      Folders.adapt(machine.config.vm.synced_folders)
     end
 
     attr_reader :driver
@@ -33,6 +35,8 @@ module CourseQemu
       running: "The machine is running. `vagrant halt` shuts it down, `vagrant suspend` saves its\n" \
                "memory, `vagrant destroy` removes it.",
       poweroff: "The machine is powered off. `vagrant up` starts it.",
+      aborted: "The machine's QEMU was killed, so the machine is off as after pulling its plug.\n" \
+               "`vagrant up` boots it again.",
       saved: "The machine is suspended. `vagrant resume` or `vagrant up` goes on with it."
     }.freeze
 
