@@ -86,6 +86,7 @@ def _kept(api: docker.APIClient, name: str) -> dict[str, Any]:
     made, host = found["Config"], found["HostConfig"]
     made["Env"] = {item.partition("=")[0]: item for item in made["Env"] or []}  # the last wins
     host["Ulimits"] = sorted(host["Ulimits"] or [], key=lambda u: str(u["Name"]))
+    host["Binds"] = sorted(host["Binds"] or [])  # docker's client keeps them in an unordered map
     made["Labels"] = {k: v for k, v in made["Labels"].items() if "course-magics" not in k}
     if made["Hostname"] == found["Id"][:12]:
         made["Hostname"] = ""
