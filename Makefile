@@ -2,13 +2,16 @@
 VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help setup run lab test bench store clean
+.PHONY: help setup setup-test run lab test bench store clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: ## install what is missing, make .venv, start an engine, build the guest and the images
+setup: ## install what is missing, make .venv, build the guest, the images, the embedded engine
 	@bash .ci/setup "$(VENV)"
+
+setup-test: # the same, and what the tests need: Docker, a browser
+	@bash .ci/setup "$(VENV)" test
 
 run: setup ## run all notebooks, write build/*.html, end with a table
 	@python -m course_magics.course run notebooks --out build
@@ -16,10 +19,10 @@ run: setup ## run all notebooks, write build/*.html, end with a table
 lab: setup ## open the notebooks in JupyterLab
 	@cd notebooks && jupyter lab --ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: setup ## run every test (COURSE_REQUIRE=all: nothing may be skipped)
+test: setup-test ## run every test (COURSE_REQUIRE=all: nothing may be skipped)
 	@bash .ci/test
 
-bench: setup ## the magics beside the plain commands, as ratios
+bench: setup-test ## the magics beside the plain commands, as ratios
 	@python -m benchmarks
 
 store: setup ## run the notebooks and store their outputs in them

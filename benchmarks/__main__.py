@@ -26,6 +26,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import engine
 from course_magics.display import Grid
+from course_magics.engine.embedded.prepare import prepare
 
 IMAGE = "course/busybox"
 NAME = f"bench-{os.getpid()}"
@@ -35,22 +36,30 @@ QUIET: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.
 
 @dataclass
 class Row:
-    """One comparison: medians in seconds, their ratio, the target for it."""
+    """One comparison: medians in seconds, their ratio, the target for it.
+
+    absolute: the target is for our seconds, though there is something beside them.
+    """
 
     what: str
     ours: float
     theirs: float | None
     target: float | None
     runs: int
+    absolute: bool = False
+
+    @property
+    def in_seconds(self) -> bool:
+        return self.absolute or self.theirs is None
 
     @property
     def reached(self) -> bool:
-        """Whether the target is met (a ratio, or seconds where there is nothing beside it)."""
+        """Whether the target is met (a ratio, or seconds)."""
         return self.target is None or self.value <= self.target
 
     @property
     def value(self) -> float:
-        return self.ours if self.theirs is None else self.ours / self.theirs
+        return self.ours if self.in_seconds or self.theirs is None else self.ours / self.theirs
 
 
 def main() -> int:
@@ -84,8 +93,8 @@ def table(rows: list[Row]) -> str:
             r.what,
             f"{r.ours:.3f}",
             "" if r.theirs is None else f"{r.theirs:.3f}",
-            "" if r.theirs is None else f"{r.value:.2f}",
-            "" if r.target is None else f"{r.target:g}" + (" s" if r.theirs is None else ""),
+            "" if r.theirs is None else f"{r.ours / r.theirs:.2f}",
+            "" if r.target is None else f"{r.target:g}" + (" s" if r.in_seconds else ""),
             "" if r.target is None else "yes" if r.reached else "MISSED",
         )
         for r in rows
@@ -249,6 +258,73 @@ def load(repeat: int) -> Row:
     return Row("%load_ext", statistics.median(times), None, 0.06, repeat)
 
 
+# --- the embedded engine beside the native one ---------------------------------------------------
+
+#: A fresh process, as a new kernel in a new pod is: nothing runs, nothing is stored.
+FIRST = """
+import io, contextlib, time
+from IPython.core.interactiveshell import InteractiveShell
+shell, begun = InteractiveShell.instance(), time.perf_counter()
+with contextlib.redirect_stdout(io.StringIO()):
+    shell.run_line_magic("load_ext", "course_magics")
+    shell.run_cell("%container run --rm course/busybox true").raise_error()
+print(time.perf_counter() - begun)
+shell.run_cell("%engine reset")
+"""
+
+
+@contextlib.contextmanager
+def embedded() -> Iterator[dict[str, str]]:
+    """The environment of an embedded engine of the benchmark's own; emptied at the end."""
+    prepare(print)
+    with tempfile.TemporaryDirectory() as folder:
+        mine = {"COURSE_STATE": folder, "COURSE_ENGINE": "embedded"}
+        os.environ.update(mine)
+        engine.forget()
+        try:
+            yield {**os.environ}
+        finally:
+            cell("%engine reset")()
+            for name in mine:
+                del os.environ[name]
+            engine.forget()
+
+
+def embedded_first(repeat: int) -> Row:
+    with embedded() as environment:
+        words = [sys.executable, "-c", FIRST]
+        times = [
+            float(subprocess.check_output(words, env=environment).split()[0])
+            for _ in range(max(repeat // 3, 3))
+        ]
+    return Row("embedded: first container", statistics.median(times), None, 8, len(times))
+
+
+def beside_native(
+    what: str, text: str, target: float, *words: str, stdin: str = ""
+) -> Callable[..., Row]:
+    """A cell on the embedded engine, the docker command on the native one, in turn."""
+
+    def bench(repeat: int) -> Row:
+        classic()
+        theirs = plain(*words, text=stdin or None)
+        with embedded():
+            row = versus(f"embedded: {what}", cell(text), theirs, target, repeat)
+        row.absolute = True
+        return row
+
+    return bench
+
+
+def vagrant_up(repeat: int) -> Row:
+    times = []
+    for _ in range(max(repeat // 3, 3)):
+        begun = time.perf_counter()
+        with machine():
+            times.append(time.perf_counter() - begun)
+    return Row("vagrant up", statistics.median(times), None, 12, len(times))
+
+
 BENCHES: dict[str, Callable[[int], Row]] = {
     "load": load,
     "run": run,
@@ -258,6 +334,21 @@ BENCHES: dict[str, Callable[[int], Row]] = {
     "ps-200": ps(200),
     "ssh": vagrant("ssh -c true", 0.35),
     "status": vagrant("status", 0.5),
+    "vagrant-up": vagrant_up,
+    "embedded-first": embedded_first,
+    "embedded-run": beside_native(
+        "run --rm",
+        f"%container run --rm {IMAGE} true",
+        2.5,
+        *("docker", "run", "--rm", IMAGE, "true"),
+    ),
+    "embedded-build": beside_native(
+        "build, two steps",
+        f"%%dockerfile --no-cache -t {NAME}\n{DOCKERFILE}",
+        6,
+        *("docker", "build", "--no-cache", "-q", "-"),
+        stdin=DOCKERFILE,
+    ),
 }
 
 if __name__ == "__main__":
