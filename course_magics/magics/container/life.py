@@ -1,4 +1,4 @@
-"""`%container`: after it, whatever one would type after `docker`."""
+"""The words of `%container` that make containers, run programs in them, and end them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from course_magics.containers import lifecycle
 from course_magics.containers.create import quiet
 from course_magics.containers.options import RunOptions, environment
 from course_magics.errors import OptionError
-from course_magics.magics import container_flags as flags
-from course_magics.magics import container_read
 from course_magics.magics.base import cell_streams
-from course_magics.magics.grammar import Call, Flag, Magic, Word
+from course_magics.magics.container import flags
+from course_magics.magics.grammar import Call, Flag, Word
 
 _ONE = ("container",)
 
@@ -247,5 +246,3 @@ WORDS = (
         handler=_wait,
     ),
 )
-
-MAGIC = Magic("container", "docker", WORDS + container_read.WORDS)

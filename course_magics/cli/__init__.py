@@ -1,0 +1,29 @@
+"""The `course-magics` command: the same calls as the magics, for a terminal and for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from course_magics.cli import doctor, engine, guest, images
+from course_magics.errors import CourseError
+
+#: One module for each noun; its `add` declares the noun's words.
+_NOUNS = (doctor, guest, engine, images)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. A CourseError is printed, never a traceback."""
+    parser = argparse.ArgumentParser("course-magics", description=__doc__)
+    words = parser.add_subparsers(metavar="WORD", required=True)
+    for noun in _NOUNS:
+        noun.add(words)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args) or 0)
+    except CourseError as error:
+        print("\n".join(error.lines()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,8 @@
+"""`%container`: after it, whatever one would type after `docker`. One module for each noun."""
+
+from __future__ import annotations
+
+from course_magics.magics.container import life, look
+from course_magics.magics.grammar import Magic
+
+MAGIC = Magic("container", "docker", (*life.WORDS, *look.WORDS))
