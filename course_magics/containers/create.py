@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
+from course_magics.containers.login import registry_of
 from course_magics.containers.options import RunOptions, config
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, closest
@@ -130,6 +131,8 @@ def no_such_image(api: APIClient, image: str, line: str, detail: str | None = No
         hint = f"did you mean {names[near].removesuffix(':latest')}?"
     else:
         hint = "%container images lists the images that are here"
+    if detail and (what := engine.what_next(detail)):
+        hint = what.replace("REGISTRY", registry_of(image))
     if image.startswith("course/"):
         hint += "\nthe course's base images are made by: course-magics images build"
     pulled = ", and it could not be pulled" if detail else ""
@@ -143,8 +146,13 @@ def fetch(
     *,
     say: Say = quiet,
     line: str = "",
+    see: Callable[[dict[str, Any]], object] | None = None,
+    all_tags: bool = False,
 ) -> str:
-    """Pull `image`; returns the engine's last word ("Status: …"). Raises EngineError."""
+    """Pull `image`; returns the engine's last word ("Status: …"). Raises EngineError.
+
+    see: told each of the engine's events. all_tags: every tag that the registry has.
+    """
     from docker.auth import resolve_repository_name
     from docker.errors import APIError, DockerException
     from docker.utils import parse_repository_tag
@@ -153,12 +161,20 @@ def fetch(
     try:
         repository, tag = parse_repository_tag(image)
         resolve_repository_name(repository)
+        api.reload_config()  # a terminal or another cell may have logged in since
         last = ""
         for event in api.pull(
-            repository, tag=tag or "latest", platform=platform, stream=True, decode=True
+            repository,
+            tag=None if all_tags else tag or "latest",
+            platform=platform,
+            all_tags=all_tags,
+            stream=True,
+            decode=True,
         ):
             if "error" in event:
                 raise no_such_image(api, image, line, str(event["error"]))
+            if see is not None:
+                see(event)
             last = str(event.get("status", last))
         return last
     except APIError as error:

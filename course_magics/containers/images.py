@@ -1,4 +1,4 @@
-"""pull, tag, rmi, history: what is done with images."""
+"""tag, rmi, history: what is done with images."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.containers.create import fetch, is_missing_image, no_such_image, quiet
+from course_magics.containers.create import is_missing_image, no_such_image
 from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, ago, formatted, stamp
 from course_magics.display import Shown, Table
 from course_magics.engine.stream import request
-from course_magics.errors import Interrupted, OptionError
+from course_magics.errors import OptionError
 from course_magics.units import show_bytes
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-
-def pull(image: str, line: str, *, platform: str | None = None) -> Done:
-    """Fetch an image from its registry. Raises EngineError, Interrupted."""
-    with engine.talking(line) as api:
-        try:
-            status = fetch(api, image, platform, say=quiet, line=line)
-        except KeyboardInterrupt:
-            raise Interrupted(f"interrupted: {image} was not fetched", command=line) from None
-    fresh = "up to date" in status
-    return Done("already up to date:" if fresh else "pulled", [image], line)
 
 
 def tag(source: str, target: str, line: str) -> Done:

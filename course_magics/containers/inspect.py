@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from course_magics import engine
 from course_magics.containers.lifecycle import known
 from course_magics.containers.listing import Lines, formatted
+from course_magics.containers.naming import names_of
 from course_magics.display import Block, Command, Pre, Shown, Table
 from course_magics.errors import EngineError, OptionError, closest
 
@@ -43,52 +44,57 @@ def inspect(
     kind: str | None = None,
     size: bool = False,
     template: str | None = None,
+    verbose: bool = False,
 ) -> Shown:
     """What the engine knows of containers, images, networks or volumes called `names`.
 
-    kind: only look among these. template: as `--format`. Raises EngineError for an unknown name.
+    kind: only look among these. template: as `--format`. size: with a container's sizes.
+    verbose: with a network's tasks on all nodes of a Swarm. Raises EngineError for an unknown name.
     """
+    asked = {"container": {"size": 1} if size else {}, "network": {"verbose": 1} if verbose else {}}
     with engine.talking(line) as api:
-        data = [_find(api, name, [kind] if kind else _KINDS, size) for name in names]
+        data = [_find(api, name, [kind] if kind else _KINDS, asked) for name in names]
     if template and template != "json":
         return formatted(data, template, line)
     return Inspected(data, line)
 
 
-def _find(api: APIClient, name: str, kinds: Sequence[str], size: bool) -> dict[str, Any]:
+def _find(
+    api: APIClient, name: str, kinds: Sequence[str], asked: dict[str, dict[str, int]]
+) -> dict[str, Any]:
+    from urllib.parse import quote
+
     from docker.errors import NotFound
 
     from course_magics.engine.stream import request
 
-    params = {"size": 1} if size else None
-    for kind in kinds:
+    safe = quote(name)  # a name with a `?` asks for nothing else
+    for kind in kinds if name else ():
         path = {
-            "container": f"/containers/{name}/json",
-            "image": f"/images/{name}/json",
-            "network": f"/networks/{name}",
-            "volume": f"/volumes/{name}",
+            "container": f"/containers/{safe}/json",
+            "image": f"/images/{safe}/json",
+            "network": f"/networks/{safe}",
+            "volume": f"/volumes/{safe}",
         }.get(kind)
         if path is None:
             raise OptionError(f"--type takes {', '.join(_KINDS)}, not {kind!r}")
         try:
-            found = request(api, "GET", path, params=params if kind == "container" else None)
-            return dict(found.json())
+            return dict(request(api, "GET", path, params=asked.get(kind)).json())
         except NotFound:
             continue
-    near = closest(name, _all_names(api))
+    ours = kinds[0] in ("network", "volume")
+    near = closest(name, names_of(api, kinds[0]) if ours else _all_names(api))
+    lists = f"%container {kinds[0]} ls" if ours else "%container ps -a and %container images"
     raise EngineError(
         f"no such {' or '.join(kinds)}: {name}",
-        hint=f"did you mean {near}?"
-        if near
-        else "%container ps -a and %container images list them",
+        hint=f"did you mean {near}?" if near else f"{lists} list{'s' if ours else ''} them",
     )
 
 
 def _all_names(api: APIClient) -> list[str]:
     containers = [n.lstrip("/") for c in api.containers(all=True) for n in c.get("Names") or ()]
     images = [t.removesuffix(":latest") for i in api.images() for t in i.get("RepoTags") or ()]
-    volumes = [v["Name"] for v in api.volumes().get("Volumes") or ()]
-    return containers + images + [n["Name"] for n in api.networks()] + volumes
+    return containers + images + names_of(api, "network") + names_of(api, "volume")
 
 
 def port(container: str, wanted: str | None, line: str) -> Lines:

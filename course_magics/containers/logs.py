@@ -16,11 +16,15 @@ from course_magics.units import read_seconds
 
 
 def moment(text: str, flag: str) -> str:
-    """`--since`/`--until` as the engine takes it: "10m" ago, a date, or Unix seconds."""
+    """`--since`/`--until` as the engine takes it: "10m" ago, a date, or Unix seconds.
+
+    "-10m" is a moment still to come, as in Go.
+    """
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return text
     try:
-        return f"{time.time() - read_seconds(text):.9f}"
+        back = -read_seconds(text[1:]) if text.startswith("-") else read_seconds(text)
+        return f"{time.time() - back:.9f}"
     except ValueError:
         pass
     try:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from course_magics.engine import progress
+from course_magics.engine.advice import what_next
 from course_magics.engine.find import EMBEDDED, Place, places
 from course_magics.errors import CourseError, EngineError, Interrupted
 
@@ -96,6 +97,11 @@ def current() -> Engine:
         _current = None  # another kernel has stopped it, or it has crashed: start it again
     if _current is None:
         _current = connect(_chosen or _setting())
+    return _current
+
+
+def in_use() -> Engine | None:
+    """The engine in use, or None: none is looked for."""
     return _current
 
 
@@ -264,22 +270,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
     return str(inner).splitlines()[0] if str(inner) else type(inner).__name__
-
-
-def what_next(words: str) -> str | None:
-    """What to do about the engine's refusal, where that is known."""
-    low = words.lower()
-    if "no such image" in low or "not found: manifest" in low:
-        return "%container images lists the images that are here; %container pull NAME fetches one"
-    if "no such container" in low:
-        return "%container ps -a lists the containers"
-    if "is already in use by container" in low:
-        return "choose another --name, or remove the old one: %container rm -f NAME"
-    if "no space left on device" in low:
-        return "%engine clean removes what this course has made; %engine shows how full it is"
-    if "port is already allocated" in low or "address already in use" in low:
-        return "choose another port before the colon: -p OTHER:80"
-    return None
 
 
 def _how_to_start() -> str:

@@ -116,6 +116,7 @@ class Word:
     interspersed: whether flags may follow arguments (docker's `run` and `exec` forbid it).
     cell: what the cell's body is in the `%%` form; empty means there is no such form.
     offers: what completes each argument. handler: what the magic calls, with the `Call`.
+    private: its words may hold a password, so no message repeats them.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Word:
     examples: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     handler: Callable[[Call], Any] | None = field(default=None, compare=False)
+    private: bool = False
 
     @property
     def all_flags(self) -> tuple[Flag, ...]:
@@ -351,5 +353,5 @@ def _check_arguments(call: Call) -> None:
     if len(call.args) < least:
         raise OptionError(f"{call.sign}: too few arguments", hint=f"usage: {usage}")
     if most is not None and len(call.args) > most:
-        extra = " ".join(call.args[most:])
-        raise OptionError(f"{call.sign}: too many arguments: {extra}", hint=f"usage: {usage}")
+        extra = "" if call.word.private else f": {' '.join(call.args[most:])}"
+        raise OptionError(f"{call.sign}: too many arguments{extra}", hint=f"usage: {usage}")

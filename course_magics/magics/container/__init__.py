@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from course_magics.magics.container import life, look
+from course_magics.magics.container import life, look, networks, registries, system, volumes
 from course_magics.magics.grammar import Magic
 
-MAGIC = Magic("container", "docker", (*life.WORDS, *look.WORDS))
+MAGIC = Magic(
+    "container",
+    "docker",
+    (
+        *life.WORDS,
+        *look.WORDS,
+        *registries.WORDS,
+        *networks.WORDS,
+        *volumes.WORDS,
+        *system.WORDS,
+    ),
+)

@@ -115,3 +115,8 @@ CREATE = (
 )
 RUN = (DETACH, *CREATE)
 EXEC = (DETACH, *ENVIRONMENT, *PROGRAM)
+
+#: Flags that many words share.
+FILTER = Flag("-f --filter", "only those that match", "list", "NAME=VALUE")
+FORMAT = Flag("--format", "a Go template, `table TEMPLATE` or json", "text", "TEMPLATE")
+FORCE = Flag("-f --force", "remove them; without it, only say what would go")

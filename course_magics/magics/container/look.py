@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from course_magics.containers import files, images, inspect, listing
+from course_magics.magics.container.flags import FILTER, FORMAT
 from course_magics.magics.grammar import Call, Flag, Word
 
-_FILTER = Flag("-f --filter", "only those that match", "list", "NAME=VALUE")
-_FORMAT = Flag("--format", "a Go template, `table TEMPLATE` or json", "text", "TEMPLATE")
 _FULL = Flag("--no-trunc", "shorten nothing")
 _IDS = Flag("-q --quiet", "only the ids")
 
@@ -64,10 +63,6 @@ def _history(call: Call) -> Any:
     )
 
 
-def _pull(call: Call) -> Any:
-    return images.pull(call.args[0], call.line, platform=call.platform)
-
-
 def _tag(call: Call) -> Any:
     source, target = call.args
     return images.tag(source, target, call.line)
@@ -119,8 +114,8 @@ WORDS = (
         "",
         (
             Flag("-a --all", "also those that do not run"),
-            _FILTER,
-            _FORMAT,
+            FILTER,
+            FORMAT,
             Flag("-n --last", "only the newest so many", "integer", "NUMBER", -1),
             Flag("-l --latest", "only the newest"),
             _FULL,
@@ -141,8 +136,8 @@ WORDS = (
         (
             Flag("-a --all", "also intermediate images"),
             Flag("--digests", "with digests"),
-            _FILTER,
-            _FORMAT,
+            FILTER,
+            FORMAT,
             _FULL,
             _IDS,
         ),
@@ -180,25 +175,13 @@ WORDS = (
         "IMAGE",
         (
             Flag("-H --human", "sizes and dates for people", default=True),
-            _FORMAT,
+            FORMAT,
             _FULL,
             _IDS,
         ),
         offers=("image",),
         aliases=("image history",),
         handler=_history,
-    ),
-    Word(
-        "pull",
-        "fetch an image from its registry",
-        "IMAGE",
-        (
-            Flag("-q --quiet", "say nothing on the way"),
-            Flag("--platform", "platform of the image", "text", "OS/ARCH"),
-        ),
-        offers=("image",),
-        aliases=("image pull",),
-        handler=_pull,
     ),
     Word(
         "tag",
