@@ -40,7 +40,7 @@ def image() -> dict[str, str]:
 
 def owner() -> str:
     """This process, told apart from a later one with the same pid: host, pid, start time."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{socket.gethostname()}:{os.getpid()}:{started(os.getpid())}"
 
 
 def is_orphan(label: str) -> bool:
@@ -49,13 +49,13 @@ def is_orphan(label: str) -> bool:
     False for another host's, whose processes cannot be seen from here.
     """
     host, _, rest = label.partition(":")
-    pid, _, started = rest.partition(":")
+    pid, _, begun = rest.partition(":")
     if host != socket.gethostname() or not pid.isdigit():
         return False
-    return _started(int(pid)) != started
+    return started(int(pid)) != begun
 
 
-def _started(pid: int) -> str:
+def started(pid: int) -> str:
     """A process's start time (clock ticks since boot), from /proc; "" where it is not there."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()

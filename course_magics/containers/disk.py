@@ -71,7 +71,13 @@ class DiskUsage(Shown):
             ("volumes", {"NAME": "Name", "LINKS": "Links", "SIZE": "Size"}, self.volumes),
             (
                 "build cache",
-                {"TYPE": "CacheType", "SIZE": "Size", "IN USE": "InUse", "SHARED": "Shared"},
+                {
+                    "TYPE": "CacheType",
+                    "DESCRIPTION": "shown",
+                    "SIZE": "Size",
+                    "IN USE": "InUse",
+                    "SHARED": "Shared",
+                },
                 self.build_cache,
             ),
         )
@@ -144,13 +150,15 @@ def _volume(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cache(found: dict[str, Any]) -> dict[str, Any]:
+    text = str(found.get("Description", ""))
     return {
         "ID": found["ID"],
         "CacheType": found["Type"],
         "Size": _size(found["Size"]),
         "InUse": str(found["InUse"]).lower(),
         "Shared": str(found["Shared"]).lower(),
-        "Description": found.get("Description", ""),
+        "Description": text,
+        "shown": text if len(text) <= 50 else text[:49] + "…",
         "bytes": found["Size"],
     }
 

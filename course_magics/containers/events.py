@@ -91,7 +91,8 @@ def events(
                 text = _template(template, event) if template else told(event, names)
                 out.write(f"{text}\n".encode())
         except KeyboardInterrupt:
-            error = Interrupted(f"stopped watching: {found.seen} events were seen", command=line)
+            many = "1 event" if found.seen == 1 else f"{found.seen} events"
+            error = Interrupted(f"stopped watching after {many}", command=line)
             error.result = found  # type: ignore[attr-defined]
             raise error from None
         finally:

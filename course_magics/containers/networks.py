@@ -1,7 +1,7 @@
 """Networks: create, connect, disconnect, list, remove.
 
-What the flags mean is the docker CLI's (https://docs.docker.com/reference/cli/docker/network/), what
-is sent is in https://docs.docker.com/reference/api/engine/ ("Network").
+What the flags mean is the docker CLI's (https://docs.docker.com/reference/cli/docker/network/), and
+what is sent is in https://docs.docker.com/reference/api/engine/ ("Network").
 """
 
 from __future__ import annotations
@@ -221,6 +221,8 @@ def connect(
         naming_container(api, container),
         naming(api, "network", network),
     ):
+        # The engine lets a stopped container join a network that is not there: its start fails.
+        request(api, "GET", f"/networks/{network}")
         request(api, "POST", f"/networks/{network}/connect", json=body)
         engine.current().published(container)
     return Done(f"connected to {network}:", [container], line)

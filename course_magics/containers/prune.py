@@ -42,13 +42,11 @@ class Pruned(Shown):
 
     def blocks(self) -> Sequence[Block]:
         facts = [(kind, _few(names)) for kind, names in self.removed.items() if names]
-        if not facts and not self.reclaimed:
+        if self.reclaimed:
+            facts.append(("freed", show_bytes(self.reclaimed)))
+        if not facts:
             return [Line("nothing to remove"), Command(self.command)]
-        return [Line("removed"), Facts([*facts, _freed(self.reclaimed)]), Command(self.command)]
-
-
-def _freed(size: int) -> tuple[str, object]:
-    return "freed", show_bytes(size)
+        return [Line("removed"), Facts(facts), Command(self.command)]
 
 
 def _few(names: Sequence[str]) -> str:
@@ -227,8 +225,11 @@ def _prune(api: APIClient, kind: str, given: Given, all: bool) -> dict[str, Any]
 
 def _ask(unused: dict[str, list[str]], line: str) -> OptionError:
     """The question, with its answer: what would be removed, and what to type for it."""
-    sizes = {kind: len(names) for kind, names in unused.items()}
-    counts = ", ".join(f"{n} {kind}" for kind, n in sizes.items() if kind != "build cache")
+    counts = ", ".join(
+        f"{len(names)} {kind[:-1] if len(names) == 1 else kind}"
+        for kind, names in unused.items()
+        if kind != "build cache"
+    )
     cache = " and the build cache" if "build cache" in unused else ""
     names = [f"{kind}: {_few(names)}" for kind, names in unused.items() if names]
     return OptionError(

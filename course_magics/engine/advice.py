@@ -42,7 +42,7 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("connection refused", "no such host"),
         "no registry answers there; the class's own:\n"
-        "course-magics registry status tells whether it runs, course-magics registry start starts it",
+        "course-magics registry start starts it, course-magics registry status tells how it is",
     ),
     (
         ("operation is unsupported",),

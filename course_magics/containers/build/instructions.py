@@ -52,6 +52,8 @@ def read(dockerfile: str) -> list[Instruction]:
                 continue  # comments and empty lines inside an instruction are left out
             text = f"{text[: -len(escape)].rstrip()} {following}"
         text = text.removesuffix(escape).rstrip()
+        if not text:
+            continue  # a lone escape at the end of the file
         keyword = text.split(None, 1)[0].upper()
         if keyword in ("RUN", "COPY", "ADD"):
             for match in _HEREDOC.finditer(text):

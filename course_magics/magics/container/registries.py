@@ -16,7 +16,6 @@ from course_magics.magics.grammar import Call, Flag, Word
 
 _INSTEAD = (
     "leave it out: you are asked for it; what you type is not shown and stays out of the notebook\n"
-    "\n"
     "or, where nobody can be asked: --password-env NAME (an environment variable)"
 )
 

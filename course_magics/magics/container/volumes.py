@@ -1,7 +1,7 @@
 """The words of `%container volume`.
 
-Without the flags of cluster volumes (`--availability` and what belongs to it, `volume ls --cluster`):
-those volumes exist only in a Swarm with a CSI plugin, which no engine of this course has.
+Without the flags of cluster volumes (`--availability` and the like, `volume ls --cluster`): those
+volumes exist only in a Swarm with a CSI plugin, which no engine of this course has.
 """
 
 from __future__ import annotations
