@@ -25,6 +25,9 @@ PACKAGES = {
     "tar": "tar",
     "apt-get": "apt",
     "dpkg-deb": "dpkg",
+    "dockerd": "docker.io",
+    "ip": "iproute2",
+    "unshare": "util-linux",
 }
 # Not on everybody's PATH, and mke2fs is one of the tools that live there.
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")

@@ -1,0 +1,298 @@
+"""A whole engine in namespaces of its own, beside the others on this computer (Linux, root).
+
+One process tree: `unshare` gives it its own network, mounts, processes and host name, and dockerd
+is started in it. When the first process is killed the kernel takes all of that away, containers and
+all, as a power cut does: no mount, no network interface and no process can be left behind. What
+does outlive it is removed here: its folder, its socket and its control groups.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_magics import labels, runtime
+from course_magics.engine.bridge import Bridge, interface
+from course_magics.engine.embedded.files import state_dir
+from course_magics.errors import EngineError
+from course_magics.guest.procs import run, search_path
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+Say = Callable[[str], object]
+
+#: How long dockerd may take until it answers (seconds): three at once on two cores take 10.
+_PATIENCE = 90
+_NEEDED = ("ip", "iptables", "mount", "unshare")
+_CGROUPS = Path("/sys/fs/cgroup")
+#: Its first process. $1: host name; $2 and $3: address and gateway; $4: dockerd's settings.
+#: It waits for its network before it starts dockerd; when we have gone instead, it goes too.
+#: dockerd is not the first process itself: that one has to bury what others leave behind.
+_FIRST = """
+mount -t tmpfs -o mode=755 tmpfs /run && hostname "$1" && read -r ready || exit 1
+ip link set lo up && ip link set eth0 up && ip addr add "$2" dev eth0 || exit 1
+ip route add default via "$3"
+dockerd --config-file "$4" &
+dockerd=$!
+trap 'kill $dockerd' TERM
+wait $dockerd
+while kill -0 $dockerd 2>/dev/null; do wait $dockerd; done
+"""
+
+
+def lacks(programs: Path | None = None) -> list[str]:
+    """What keeps this computer from running such an engine, in words; empty where nothing does."""
+    if not sys.platform.startswith("linux"):
+        return [f"{sys.platform} has no namespaces"]
+    found = ["this is not root"] if os.geteuid() != 0 else []
+    path = _path(programs)
+    missing = [p for p in (*_NEEDED, "dockerd") if shutil.which(p, path=path) is None]
+    return [*found, *(f"{p} is not installed" for p in missing)]
+
+
+def _path(programs: Path | None) -> str:
+    return os.pathsep.join([*([str(programs)] if programs else []), search_path()])
+
+
+class Namespaced:
+    """One engine. Its state is on disk and in the kernel: any process may look at it and remove it.
+
+    name: its host name, and that of its folder and socket. bridge: the network it hangs on.
+    number: 1 to 250, its place there. programs: the folder with another dockerd and its helpers
+    than the installed one. settings: more of dockerd's settings, as daemon.json has them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bridge: Bridge,
+        number: int = 1,
+        *,
+        programs: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.bridge = bridge
+        self.number = number
+        self.folder = state_dir() / "engines" / name
+        #: dockerd's log.
+        self.log = self.folder / "dockerd.log"
+        self.socket = runtime.shared_folder() / f"{name}.sock"
+        self.url = f"unix://{self.socket}"
+        self._port = interface("ve", name)
+        self._pid = self.folder / "pid"
+        self._programs = programs
+        self._settings = dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address on the bridge. Raises EngineError where there is no bridge."""
+        return self.bridge.address(self.number)
+
+    @property
+    def pid(self) -> int | None:
+        """The process in whose namespaces it lives, for `nsenter`; None when it does not run."""
+        try:
+            pid, started = self._pid.read_text().split()
+        except (OSError, ValueError):
+            return None
+        if self._process is not None:
+            self._process.poll()  # or it would stay a zombie of ours
+        return int(pid) if started and labels.started(int(pid)) == started else None
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start dockerd; its images and containers are those of the last time.
+
+        wait: until it answers. A start that fails or is interrupted leaves nothing running.
+        Raises EngineError with the end of its log, MachineError for a missing program.
+        """
+        if self.pid is not None:
+            return
+        if found := lacks(self._programs):
+            raise EngineError(
+                "an engine in namespaces of its own cannot be started here: " + ", ".join(found)
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._start()
+            if wait:
+                self.wait()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _start(self) -> None:
+        settings = {
+            "data-root": str(self.folder / "data"),
+            "hosts": [self.url],
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+            "cgroup-parent": f"/course-magics/{self.name}",
+            **self._settings,
+        }
+        file = self.folder / "daemon.json"
+        file.write_text(json.dumps(settings, indent=2))
+        gateway = str(self.bridge.subnet[1])
+        first = ["sh", "-c", _FIRST, "engine", self.name, f"{self.address}/24", gateway, str(file)]
+        own = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["unshare", *own, "--propagation", "slave", *first],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PATH": _path(self._programs)},
+                start_new_session=True,  # ■ and Ctrl-C are not for it
+            )
+        pid = self._process.pid
+        self._pid.write_text(f"{pid} {labels.started(pid)}")
+        self._entered(pid)
+        peer = ["type", "veth", "peer", "name", "eth0", "netns", str(pid)]
+        run(["ip", "link", "add", self._port, *peer])
+        run(["ip", "link", "set", self._port, "master", self.bridge.name, "up"])
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended: `wait` says why
+            self._process.stdin.write(b"ready\n")
+            self._process.stdin.close()
+
+    def _entered(self, pid: int) -> None:
+        """Wait until the process has its own network: before that it has ours."""
+        ours = Path("/proc/self/ns/net").readlink()
+        end = time.monotonic() + 10
+        while time.monotonic() < end and self.pid is not None:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/ns/net").readlink() != ours:
+                    return
+            time.sleep(0.01)
+        raise self._failed("did not start")
+
+    def wait(self) -> None:
+        """Wait until it answers. Raises EngineError with the end of its log."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            if self.pid is None:
+                raise self._failed("has ended")
+            if self.answers():
+                return
+            time.sleep(0.1)
+        raise self._failed(f"did not answer within {_PATIENCE} s")
+
+    def answers(self) -> bool:
+        """Whether it answers a ping at this moment."""
+        import requests
+        from docker.errors import DockerException
+
+        if not self.socket.exists():
+            return False
+        try:
+            with contextlib.closing(self._api(timeout=2)) as api:
+                return bool(api.ping())
+        except (DockerException, requests.exceptions.RequestException, OSError):
+            return False
+
+    def _api(self, timeout: float) -> APIClient:
+        import docker
+
+        return docker.APIClient(base_url=self.url, version="1.40", timeout=timeout)
+
+    def _failed(self, what: str) -> EngineError:
+        last = self.log.read_text(errors="replace").splitlines()[-8:] if self.log.exists() else []
+        return EngineError(f"the engine {self.name} {what}", detail="\n".join(last) or None)
+
+    def kill(self) -> None:
+        """End it at once with all its containers, as a power cut does; its disk stays."""
+        pid = self.pid
+        if pid is not None:
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            with contextlib.suppress(OSError):
+                first = [int(p) for p in children.read_text().split()]
+                os.kill(pid, signal.SIGKILL)
+                # The first process in there ends last: when it has gone, so have all the others.
+                _gone([pid, *first])
+        if self._process is not None:
+            self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process = None
+        # Its end of the cable goes with its namespace; ours, where it had not got its end yet.
+        if Path(f"/sys/class/net/{self._port}").exists():
+            with contextlib.suppress(EngineError, OSError):
+                subprocess.run(
+                    ["ip", "link", "delete", self._port], capture_output=True, check=False
+                )
+        self._pid.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
+        _remove_cgroups(self.name)
+
+    def remove(self) -> None:
+        """End it and remove all that it had: images, containers, volumes. The bridge stays."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the folder of all engines, when this was the last
+            self.folder.parent.rmdir()
+
+
+def _gone(pids: list[int]) -> None:
+    """Wait until these processes have ended, 10 s at most. A zombie has ended."""
+    end = time.monotonic() + 10
+    for pid in pids:
+        while time.monotonic() < end:
+            try:
+                stat = Path(f"/proc/{pid}/stat").read_text()
+            except OSError:
+                break
+            if stat.rpartition(")")[2].split()[0] == "Z":
+                break
+            time.sleep(0.01)
+
+
+def _remove_cgroups(name: str) -> None:
+    """Remove the control groups of its containers: the kernel keeps those of the dead."""
+    for root in (_CGROUPS, *(p for p in _CGROUPS.glob("*") if p.is_dir())):
+        top = root / "course-magics"
+        if not (top / name).is_dir():
+            continue
+        for folder, _, _ in os.walk(top / name, topdown=False):
+            _rmdir(Path(folder))
+        with contextlib.suppress(OSError):  # another engine's are in it
+            top.rmdir()
+
+
+def _rmdir(group: Path) -> None:
+    """Remove one control group; it counts its dead a little longer than they live."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            return group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            if time.monotonic() > end:
+                return
+            time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def engine_beside(
+    name: str, *, programs: Path | None = None, settings: Mapping[str, Any] | None = None
+) -> Iterator[Namespaced]:
+    """An engine of its own that answers, for as long as the block lasts; nothing of it stays."""
+    bridge = Bridge(name)
+    found = Namespaced(name, bridge, programs=programs, settings=settings)
+    try:
+        bridge.make()
+        found.start()
+        yield found
+    finally:
+        found.remove()
+        bridge.remove()
