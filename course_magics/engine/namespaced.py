@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -35,6 +36,9 @@ Say = Callable[[str], object]
 _PATIENCE = 90
 _NEEDED = ("ip", "iptables", "mount", "unshare")
 _CGROUPS = Path("/sys/fs/cgroup")
+#: In a swarm each task asks the registry for its image first, even when the image is here. Where
+#: the registry cannot be reached that takes 20 to 40 s a task: then the name servers do not answer.
+_ENVIRONMENT = {"DOCKER_SERVICE_PREFER_OFFLINE_IMAGE": "1"}
 #: Its first process. $1: host name; $2 and $3: address and gateway; $4: dockerd's settings.
 #: It waits for its network before it starts dockerd; when we have gone instead, it goes too.
 #: dockerd is not the first process itself: that one has to bury what others leave behind.
@@ -123,16 +127,18 @@ class Namespaced:
             raise EngineError(
                 "an engine in namespaces of its own cannot be started here: " + ", ".join(found)
             )
+        network = self.bridge.subnet
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._start()
+            self._start(str(network[1]))
             if wait:
                 self.wait()
         except BaseException:
-            self.kill()
+            with unbroken():
+                self.kill()
             raise
 
-    def _start(self) -> None:
+    def _start(self, gateway: str) -> None:
         settings = {
             "data-root": str(self.folder / "data"),
             "hosts": [self.url],
@@ -142,7 +148,6 @@ class Namespaced:
         }
         file = self.folder / "daemon.json"
         file.write_text(json.dumps(settings, indent=2))
-        gateway = str(self.bridge.subnet[1])
         first = ["sh", "-c", _FIRST, "engine", self.name, f"{self.address}/24", gateway, str(file)]
         own = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
         with self.log.open("wb") as log:
@@ -151,7 +156,7 @@ class Namespaced:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PATH": _path(self._programs)},
+                env={**os.environ, **_ENVIRONMENT, "PATH": _path(self._programs)},
                 start_new_session=True,  # ■ and Ctrl-C are not for it
             )
         pid = self._process.pid
@@ -236,10 +241,11 @@ class Namespaced:
 
     def remove(self) -> None:
         """End it and remove all that it had: images, containers, volumes. The bridge stays."""
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # the folder of all engines, when this was the last
-            self.folder.parent.rmdir()
+        with unbroken():
+            self.kill()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # the folder of all engines, when this was the last
+                self.folder.parent.rmdir()
 
 
 def _gone(pids: list[int]) -> None:
@@ -283,6 +289,22 @@ def _rmdir(group: Path) -> None:
 
 
 @contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """An interrupt has to wait for the end of the block: half a removal would leave the rest."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)  # to whom it is for: a block around this one, too
+
+
+@contextlib.contextmanager
 def engine_beside(
     name: str, *, programs: Path | None = None, settings: Mapping[str, Any] | None = None
 ) -> Iterator[Namespaced]:
@@ -294,5 +316,6 @@ def engine_beside(
         found.start()
         yield found
     finally:
-        found.remove()
-        bridge.remove()
+        with unbroken():
+            found.remove()
+            bridge.remove()
