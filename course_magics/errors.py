@@ -88,6 +88,10 @@ class ContainerError(CourseError):
     """A container's program ended with a status other than 0."""
 
 
+class CheckError(CourseError):
+    """What was looked at falls short of what was asked for: a Dockerfile, an image."""
+
+
 class MachineError(CourseError):
     """Vagrant or one of its machines: not installed, refused, or a command in it failed."""
 

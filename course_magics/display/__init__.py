@@ -2,5 +2,18 @@
 
 from course_magics.display.blocks import Block, Command, Facts, Grid, Line, Link, Pre
 from course_magics.display.shown import Shown, Table
+from course_magics.display.tree import Branch, Tree
 
-__all__ = ["Block", "Command", "Facts", "Grid", "Line", "Link", "Pre", "Shown", "Table"]
+__all__ = [
+    "Block",
+    "Branch",
+    "Command",
+    "Facts",
+    "Grid",
+    "Line",
+    "Link",
+    "Pre",
+    "Shown",
+    "Table",
+    "Tree",
+]

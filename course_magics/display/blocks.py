@@ -22,7 +22,7 @@ _TONES: dict[Tone, str] = {
     "warn": "color:var(--jp-warn-color1,#9a5b00)",
     "dim": "color:var(--jp-content-font-color2,#666)",
 }
-_MONO = "font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)"
+MONO = "font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)"
 
 
 class Block(Protocol):
@@ -83,7 +83,7 @@ class Command:
         return f"$ {clean(self.line)}"
 
     def html(self) -> str:
-        return f'<div style="{_MONO};{_TONES["dim"]}">$ {escape(clean(self.line))}</div>'
+        return f'<div style="{MONO};{_TONES["dim"]}">$ {escape(clean(self.line))}</div>'
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Pre:
         return "\n".join(clean(line) for line in self.content.rstrip("\n").split("\n"))
 
     def html(self) -> str:
-        return f'<pre style="{_MONO};margin:0">{escape(self.text())}</pre>'
+        return f'<pre style="{MONO};margin:0">{escape(self.text())}</pre>'
 
 
 @dataclass(frozen=True)

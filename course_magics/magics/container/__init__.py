@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from course_magics.magics.container import life, look, networks, registries, system, volumes
+from course_magics.magics.container import (
+    life,
+    look,
+    networks,
+    quality,
+    registries,
+    system,
+    volumes,
+)
 from course_magics.magics.grammar import Magic
 
 MAGIC = Magic(
@@ -15,5 +23,6 @@ MAGIC = Magic(
         *networks.WORDS,
         *volumes.WORDS,
         *system.WORDS,
+        *quality.WORDS,
     ),
 )
