@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from course_magics import engine
-from course_magics.display import Block, Grid, Line, Shown
+from course_magics.display import Block, Grid, Line, Listed
+from course_magics.display.data import plain
 from course_magics.errors import CourseError
 from course_magics.units import show_bytes
 
@@ -38,11 +39,16 @@ class Check:
     fix: str = ""
 
 
-class Report(Shown):
+class Report(Listed):
     """What was found. checks: the list; healthy: no fault among them."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.checks = list(checks)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The checks as plain data."""
+        return [plain(check) for check in self.checks]
 
     @property
     def healthy(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.errors import CourseError
@@ -51,6 +52,17 @@ class Finished(Shown):
     def stderr_bytes(self) -> bytes:
         """Standard error as it came."""
         return self._err.data
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What it left, plain."""
+        return {
+            "where": self.where,
+            "command": self.command,
+            "exit_code": self.exit_code,
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+        }
 
     def blocks(self) -> Sequence[Block]:
         line = Command(self.command)

@@ -21,8 +21,13 @@ class Inspected(Shown):
     """The engine's own JSON about things. data: a list, one entry a thing; [0] the first."""
 
     def __init__(self, data: list[dict[str, Any]], command: str) -> None:
-        self.data = data
+        self._data = data
         self.command = command
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """What the engine said."""
+        return self._data
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self.data[index]

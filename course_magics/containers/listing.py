@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +11,7 @@ from typing import Any
 
 from course_magics import engine
 from course_magics.containers.templates import render
-from course_magics.display import Block, Command, Pre, Shown, Table
+from course_magics.display import Block, Command, Listed, Pre, Shown, Table
 from course_magics.errors import OptionError, closest
 from course_magics.units import show_bytes
 
@@ -22,8 +24,11 @@ _CONTAINER_FILTERS = (
 _IMAGE_FILTERS = ("before", "dangling", "label", "reference", "since")
 
 
-class Lines(Shown):
-    """Text lines as `--format` or `-q` made them. lines: the list; text: all of it."""
+class Lines(Listed):
+    """Text lines as `--format` or `-q` made them. lines: the list; text: all of it.
+
+    rows: what each line says where the lines are JSON objects, else {"line": …}.
+    """
 
     def __init__(self, lines: Sequence[str], command: str) -> None:
         self.lines = list(lines)
@@ -33,6 +38,15 @@ class Lines(Shown):
     def text(self) -> str:
         """The lines in one string."""
         return "\n".join(self.lines)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The lines as data."""
+        with contextlib.suppress(ValueError):
+            found = [json.loads(line) for line in self.lines]
+            if all(isinstance(row, dict) for row in found):
+                return found
+        return [{"line": line} for line in self.lines]
 
     def __len__(self) -> int:
         return len(self.lines)

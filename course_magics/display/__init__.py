@@ -1,7 +1,7 @@
 """Results as text and as HTML, both from the same blocks, everything from outside escaped."""
 
 from course_magics.display.blocks import Block, Command, Facts, Grid, Line, Link, Pre
-from course_magics.display.shown import Shown, Table
+from course_magics.display.shown import Listed, Shown, Table
 from course_magics.display.tree import Branch, Tree
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Grid",
     "Line",
     "Link",
+    "Listed",
     "Pre",
     "Shown",
     "Table",

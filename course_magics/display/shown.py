@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_magics.display.blocks import Block, Command, Grid
+from course_magics.display.data import frame, plain
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Shown:
@@ -14,6 +19,15 @@ class Shown:
     def blocks(self) -> Sequence[Block]:
         """What to show, top to bottom."""
         raise NotImplementedError
+
+    @property
+    def data(self) -> Any:
+        """The result as plain values: its attributes by name, unless it says otherwise."""
+        return {k: plain(v) for k, v in self.__dict__.items() if not k.startswith("_")}
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """`data` as JSON text. indent: spaces a level; None: all on one line."""
+        return json.dumps(plain(self.data), indent=indent, ensure_ascii=False)
 
     def __str__(self) -> str:
         return "\n".join(b.text() for b in self.blocks())
@@ -30,11 +44,27 @@ class Shown:
         }
 
 
-class Table(Shown):
+class Listed(Shown):
+    """A result that is a list of things. rows: one dict a thing, of plain values."""
+
+    rows: list[dict[str, Any]]
+
+    @property
+    def data(self) -> Any:
+        """The rows."""
+        return self.rows
+
+    def to_dataframe(self) -> DataFrame:
+        """The rows as a pandas data frame. Raises CourseError where pandas is not installed."""
+        return frame(self.rows)
+
+
+class Table(Listed):
     """A list of things as data and as a table.
 
     columns: heading → key of a row. rows: one dict a thing, with every known value (also those
-    that no column shows). command: the docker or vagrant line. right: headings set on the right.
+    that no column shows), all of them plain: numbers, text, lists. command: the docker or vagrant
+    line. right: headings set on the right.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from course_magics.display import Block, Command, Grid, Line, Shown
+from course_magics.display import Block, Command, Grid, Line, Listed, Shown
 from course_magics.errors import MachineError, closest
 from course_magics.finished import Finished
 from course_magics.machines import ensure, process, program, project, ssh
@@ -55,7 +55,7 @@ class Machine(Shown):
         return change(self.folder, [*words, self.name], names=[self.name])[0]
 
 
-class Machines(Shown):
+class Machines(Listed):
     """The machines of a project: `machines["web"]`, `machines[0]`, or in a loop."""
 
     def __init__(self, machines: Sequence[Machine], command: str = "") -> None:
@@ -80,7 +80,7 @@ class Machines(Shown):
         return self.machines[names.index(key)]
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The same as plain data."""
         return [{"name": m.name, "state": m.state, "provider": m.provider} for m in self.machines]
 

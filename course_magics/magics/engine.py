@@ -25,7 +25,15 @@ class EngineReport(Shown):
         """What `docker version` says of the engine."""
         return self.engine.info
 
+    @property
+    def data(self) -> dict[str, object]:
+        """The facts by name."""
+        return dict(self._facts())
+
     def blocks(self) -> Sequence[Block]:
+        return [Facts(self._facts())]
+
+    def _facts(self) -> list[tuple[str, object]]:
         info = self.engine.info
         facts: list[tuple[str, object]] = [
             ("engine", self.engine.name),
@@ -37,7 +45,7 @@ class EngineReport(Shown):
             ("reached at", self.engine.url),
             ("found by", self.engine.how),
         ]
-        return [Facts(facts + (_embedded(self.engine.lease) if self.engine.lease else []))]
+        return facts + (_embedded(self.engine.lease) if self.engine.lease else [])
 
 
 def _embedded(lease: Lease) -> list[tuple[str, object]]:

@@ -15,6 +15,14 @@ class Help(Shown):
         self.magic = magic
         self.word = word
 
+    @property
+    def data(self) -> list[dict[str, str]]:
+        """The words of a magic with what they do, or the flags of a word."""
+        if self.word is None:
+            return [{"word": w.name, "does": w.summary} for w in self.magic.words]
+        names = ("flag", "value", "does")
+        return [dict(zip(names, _row(f), strict=True)) for f in self.word.all_flags]
+
     def blocks(self) -> Sequence[Block]:
         if self.word is None:
             sign = self.magic.sign()

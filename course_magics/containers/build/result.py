@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from course_magics.containers.build.instructions import Instruction
 from course_magics.display import Block, Command, Grid, Line, Shown
@@ -85,7 +85,30 @@ class Build(Shown):
         """All that the steps have printed."""
         return "".join(s.output.decode("utf-8", "replace") for s in self.steps)
 
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The steps as plain data: instruction, state, seconds, bytes of its layer."""
+        return [
+            {"instruction": s.instruction.text, "state": s.state}
+            | {"seconds": s.seconds, "bytes": s.size}
+            for s in self.steps
+        ]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What was built, plain."""
+        return {
+            "tags": self.tags,
+            "image": self.image,
+            "bytes": self.size,
+            "layers": self.layers,
+            "cached": self.cached,
+            "seconds": self.seconds,
+            "notes": self.notes,
+            "steps": self.rows,
+        }
+
+    def _cells(self) -> list[tuple[str, str, str, str, str]]:
         """step, instruction, state, seconds, size: as shown."""
         return [
             (
@@ -100,7 +123,9 @@ class Build(Shown):
 
     def blocks(self) -> Sequence[Block]:
         grid = Grid(
-            ["STEP", "INSTRUCTION", "", "TIME", "LAYER"], self.rows(), frozenset({"TIME", "LAYER"})
+            ["STEP", "INSTRUCTION", "", "TIME", "LAYER"],
+            self._cells(),
+            frozenset({"TIME", "LAYER"}),
         )
         blocks: list[Block] = [grid]
         if self.image:
