@@ -42,7 +42,9 @@ class Container(Shown):
         blocks: list[Block] = [
             Facts([("container", self.name), ("image", self.image), ("state", state)])
         ]
-        blocks += [Link("opens at", url) for url in links(details or {})]
+        if details is not None:
+            computer = engine.current().address
+            blocks += [Link("opens at", url) for url in links(details, computer)]
         return [*blocks, Command(self.command)] if self.command else blocks
 
     @property

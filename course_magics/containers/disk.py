@@ -25,7 +25,7 @@ class DiskUsage(Shown):
     """
 
     def __init__(self, data: dict[str, Any], command: str, *, verbose: bool = False) -> None:
-        self.data = data
+        self._data = data
         self.command = command
         self.verbose = verbose
         self.images = [_image(i) for i in data.get("Images") or ()]
@@ -33,6 +33,11 @@ class DiskUsage(Shown):
         self.volumes = [_volume(v) for v in data.get("Volumes") or ()]
         self.build_cache = [_cache(c) for c in data.get("BuildCache") or ()]
         self.rows = _summary(data)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the engine said."""
+        return self._data
 
     def blocks(self) -> Sequence[Block]:
         if not self.verbose:

@@ -7,20 +7,23 @@ import os
 from typing import Any
 
 
-def links(details: dict[str, Any]) -> list[str]:
+def links(details: dict[str, Any], computer: str = "localhost") -> list[str]:
     """The addresses of a container's published TCP ports, from what `docker inspect` says.
 
-    Where the notebook is served by a hub, or jupyter-server-proxy is installed, the browser is
-    maybe not on this computer, and the address leads through the notebook's server.
+    computer: the one that the engine runs on. Where that is this one, and the notebook is served
+    by a hub, or jupyter-server-proxy is installed, the browser is maybe not on this computer, and
+    the address leads through the notebook's server.
     """
     found = set()
     for port, bindings in (details.get("NetworkSettings", {}).get("Ports") or {}).items():
         if port.endswith("/tcp"):
             found |= {int(b["HostPort"]) for b in bindings or () if b.get("HostPort")}
-    return [_address(port) for port in sorted(found)]
+    return [_address(port, computer) for port in sorted(found)]
 
 
-def _address(port: int) -> str:
+def _address(port: int, computer: str) -> str:
+    if computer != "localhost":
+        return f"http://{f'[{computer}]' if ':' in computer else computer}:{port}/"
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     if hub or importlib.util.find_spec("jupyter_server_proxy") is not None:
         return f"{hub or '/'}proxy/{port}/"

@@ -17,8 +17,13 @@ class Info(Shown):
     """What `docker info` says. data: the engine's own JSON; info["NCPU"] one value of it."""
 
     def __init__(self, data: dict[str, Any], command: str) -> None:
-        self.data = data
+        self._data = data
         self.command = command
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the engine said."""
+        return self._data
 
     def __getitem__(self, key: str) -> Any:
         return self.data[key]

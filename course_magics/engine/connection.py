@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from course_magics.engine import progress
+from course_magics.engine import progress, tunnel, watch
 from course_magics.engine.advice import what_next
 from course_magics.engine.find import EMBEDDED, Place, places
+from course_magics.engine.reasons import how_to_start, reason, unreachable
 from course_magics.errors import CourseError, EngineError, Interrupted
 
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from course_magics.engine.contexts import Tls
     from course_magics.engine.embedded import Lease
+    from course_magics.engine.tunnel import Tunnel
 
-#: How long a ping may take (seconds). A socket answers in milliseconds; over ssh one has to log in
-#: first, and an emulated machine can be busy.
-_PING = 1
-_PING_SLOW = 15
-#: How long any other answer may take (seconds); streams are not bounded.
+#: How long a ping may take (seconds). A socket answers in milliseconds; another computer is a
+#: network away; an emulated machine can be busy, or has its engine still to start.
+_PING, _PING_FAR, _PING_SLOW = 1, 5, 15
+#: How long a sign of life may take from an engine that has answered before (seconds).
+_SIGN = 5
+#: How long any other answer may take (seconds); streams are not bounded. An engine that hangs is
+#: found out much sooner (watch.py).
 _ANSWER = 60
 
 
@@ -33,8 +39,9 @@ class Engine:
     """A Docker engine that has answered.
 
     name: "docker", "Podman", a context… url: where. how: how it was found. api: the SDK's
-    low-level client, made on first use. info: the engine's own words about its version.
-    lease: the hold on the embedded engine; None for any other.
+    low-level client. info: the engine's own words about its version.
+    lease: the hold on the embedded engine; tunnel: the way to one over ssh; tls: how TLS is spoken
+    with it; None where there is no such thing.
     """
 
     name: str
@@ -42,24 +49,86 @@ class Engine:
     how: str
     api: APIClient
     lease: Lease | None = None
+    tunnel: Tunnel | None = None
+    tls: Tls | None = None
+    _again: Callable[[float], APIClient] | None = None
 
     @cached_property
     def info(self) -> dict[str, Any]:
         """What `docker version` says of the server (asked once)."""
-        return dict(self.api.version())
+        with _talking(self, "docker version") as api:
+            return dict(api.version())
+
+    @property
+    def socket(self) -> str:
+        """The URL that this computer's own programs reach it by."""
+        return f"unix://{self.tunnel.socket}" if self.tunnel is not None else self.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a docker command (or compose, or buildx) talks to it too."""
+        found = {"DOCKER_HOST": self.socket}
+        if self.tls is not None:
+            found["DOCKER_TLS_VERIFY" if self.tls.verify else "DOCKER_TLS"] = "1"
+            if self.tls.folder is not None:
+                found["DOCKER_CERT_PATH"] = str(self.tls.folder)
+        return found
+
+    @property
+    def address(self) -> str:
+        """The computer on which published ports are reached: "localhost" where it is this one."""
+        if self.tunnel is not None:
+            where = self.tunnel.address
+            return "localhost" if where.is_here else where.computer[0]
+        parts = urlsplit(self.url)
+        return parts.hostname or "localhost" if parts.scheme in ("tcp", "http") else "localhost"
+
+    @cached_property
+    def connections(self) -> watch.Connections:
+        """The client's open connections."""
+        return watch.Connections(self.api)
+
+    def alive(self) -> bool:
+        """Whether it gives a sign of life, on a connection of its own."""
+        if self._again is None:
+            return True
+        try:
+            asking = self._again(_PING_SLOW if self.lease or self.tunnel else _SIGN)
+            with contextlib.closing(asking):
+                return bool(asking.ping())
+        except Exception as error:
+            # A connection that is refused ends by itself what waits on another one.
+            words = str(error).lower()
+            return "timed out" not in words and "temporarily unavailable" not in words
 
     def published(self, container: str) -> None:
         """See to it that the ports of a container that has just started are reached from here.
 
-        Any other engine than the embedded one has done so itself. Raises EngineError where one of
-        the ports is in use on this computer.
+        Raises EngineError where one of the ports is in use on this computer.
         """
         if self.lease is not None:
             self.lease.ask("publish", container=container)
+        elif self.tunnel is not None and self.tunnel.address.is_here:
+            # A machine without an address of its own: its ports come through the ssh session.
+            ports = self.api.inspect_container(container)["NetworkSettings"].get("Ports") or {}
+            for inside, bindings in ports.items():
+                for bound in bindings or () if inside.endswith("/tcp") else ():
+                    ip = bound["HostIp"]
+                    any_address = ip in ("0.0.0.0", "::", "")
+                    self.tunnel.forward("127.0.0.1" if any_address else ip, int(bound["HostPort"]))
 
     def mountable(self, path: str) -> None:
         """Raises EngineError where the engine does not see this computer's `path`, for `-v`."""
-        if self.lease is None or path in ("/var/run/docker.sock", "/run/docker.sock"):
+        if path in ("/var/run/docker.sock", "/run/docker.sock"):
+            return
+        if self.tunnel is not None and Path(path).exists() and not self.tunnel.has(path):
+            host = self.tunnel.address.host
+            raise EngineError(
+                f"{path} cannot be mounted: it is on this computer, -v means a folder of {host}",
+                hint=f"%container cp copies files into a container; ssh {host} mkdir -p {path} "
+                "makes a folder there",
+            )
+        if self.lease is None:
             return
         shared = self.lease.facts["shared"]
         if not any(path == folder or path.startswith(f"{folder}/") for folder in shared):
@@ -93,8 +162,9 @@ _chosen = ""
 def current() -> Engine:
     """The engine in use; finds one on first use. Raises EngineError that lists what was tried."""
     global _current  # one engine per kernel is the point
-    if _current is not None and _current.lease is not None and not _current.lease.alive:
-        _current = None  # another kernel has stopped it, or it has crashed: start it again
+    for hold in (_current.lease, _current.tunnel) if _current is not None else ():
+        if hold is not None and not hold.alive:
+            _current = None  # it was stopped elsewhere, or it has crashed: start it again
     if _current is None:
         _current = connect(_chosen or _setting())
     return _current
@@ -125,10 +195,15 @@ def use(name: str) -> Engine:
     return engine
 
 
-def forget() -> None:
-    """Drop the connection, so that the next use looks for an engine anew."""
-    global _current
+def forget(*, chosen: bool = False) -> None:
+    """Drop the connection, so that the next use looks for an engine anew.
+
+    chosen: forget also what `use` has chosen.
+    """
+    global _current, _chosen
     _current = None
+    if chosen:
+        _chosen = ""
 
 
 def connect(chosen: str = "") -> Engine:
@@ -144,31 +219,53 @@ def connect(chosen: str = "") -> Engine:
             tried.append(str(lacking))
         except Exception as error:
             if isinstance(error, CourseError):
+                error.hint = place.hint or error.hint
                 raise
-            reason = _reason(error)
             if place.explicit:
-                raise EngineError(
-                    f"the Docker engine does not answer at {place.url} ({place.how})",
-                    detail=reason,
-                    hint=_how_to_start(),
-                ) from None
-            tried.append(f"{place.url.removeprefix('unix://')}: {reason}")
-    raise EngineError("no Docker engine answers", detail="\n".join(tried), hint=_how_to_start())
+                raise unreachable(place, error) from None
+            tried.append(f"{place.url.removeprefix('unix://')}: {reason(error)}")
+    raise EngineError("no Docker engine answers", detail="\n".join(tried), hint=how_to_start())
 
 
 @contextlib.contextmanager
 def talking(command: str) -> Iterator[APIClient]:
     """The current engine's client; its errors become CourseErrors that carry `command`.
 
-    A connection that breaks is dropped, so that the next cell looks for an engine anew.
+    A connection that breaks is dropped, so that the next cell looks for an engine anew. So is an
+    engine that hangs: whatever waits for it ends with an error within ten seconds or so.
     """
+    with _talking(current(), command) as api:
+        yield api
+
+
+@contextlib.contextmanager
+def _talking(engine: Engine, command: str) -> Iterator[APIClient]:
+    watched = None
+    try:
+        with watch.over(engine.connections, engine.alive) as watched, _errors(engine, command):
+            yield engine.api
+    except CourseError:
+        if watched is None or not watched.hung:
+            raise
+    if watched.hung:
+        forget()
+        if engine.tunnel is not None:
+            engine.tunnel.close()
+        raise EngineError(
+            f"the Docker engine at {engine.url} does not answer any more",
+            command=command,
+            hint="it hangs, or is very busy: try again, restart it, or use another one: %engine ls",
+        )
+
+
+@contextlib.contextmanager
+def _errors(engine: Engine, command: str) -> Iterator[None]:
     import requests
     from docker.errors import APIError, DockerException
     from urllib3.exceptions import HTTPError
 
-    engine = current()
     try:
-        yield engine.api
+        yield
     except APIError as error:
         words = str(error.explanation or error)
         raise EngineError(
@@ -182,12 +279,12 @@ def talking(command: str) -> Iterator[APIClient]:
             raise  # a file of the reader's, not the connection
         forget()
         if engine.lease is not None:
-            raise _lost(engine.lease, command, _reason(error)) from None
+            raise _lost(engine.lease, command, reason(error)) from None
         raise EngineError(
             f"the connection to the Docker engine at {engine.url} broke",
             command=command,
-            detail=_reason(error),
-            hint=_how_to_start(),
+            detail=reason(error),
+            hint=how_to_start(engine.url),
         ) from None
 
 
@@ -235,46 +332,48 @@ def _embedded(place: Place) -> Engine:
     return engine
 
 
-def _reach(place: Place) -> Engine:
+def _reach(place: Place, patience: float | None = None) -> Engine:
+    """The engine at `place`, which has answered. patience: seconds for the ping."""
     import docker
-    from docker.tls import TLSConfig
 
-    tls: Any = False
-    if place.tls is not None:
-        tls = TLSConfig(
-            client_cert=(str(place.tls / "cert.pem"), str(place.tls / "key.pem")),
-            ca_cert=str(place.tls / "ca.pem"),
-            verify=True,
-        )
-    ssh = place.url.startswith("ssh://")
-    api = docker.APIClient(
-        base_url=place.url,
-        version="auto",
-        timeout=_PING_SLOW if ssh or place.name == EMBEDDED else _PING,
-        tls=tls,
-        use_ssh_client=ssh,
-    )
+    way = tunnel.to(place.url) if place.url.startswith("ssh://") and tunnel.works_here() else None
+    tls = place.tls if place.url.startswith("tcp://") else None
+    options: dict[str, Any] = {
+        "base_url": f"unix://{way.socket}" if way is not None else place.url,
+        "tls": _tls_options(tls) if tls is not None else False,
+        "use_ssh_client": place.url.startswith("ssh://"),
+    }
+    slow = place.url.startswith("ssh://") or place.name == EMBEDDED
+    far = place.url.startswith(("tcp://", "http"))
+    ping = patience or (_PING_SLOW if slow else _PING_FAR if far else _PING)
+    api = docker.APIClient(version="auto", timeout=ping, **options)
     api.ping()
     api.timeout = _ANSWER
-    return Engine(place.name, place.url, place.how, api)
+    version = api.api_version
+
+    def again(seconds: float) -> APIClient:
+        return docker.APIClient(version=version, timeout=seconds, **options)
+
+    return Engine(place.name, place.url, place.how, api, None, way, tls, again)
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost plain cause of a library's nested exception, in a few words."""
-    inner: BaseException = error
-    while True:
-        following = inner.__cause__ or inner.__context__
-        if following is None or following is inner:
-            break
-        inner = following
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror
-    return str(inner).splitlines()[0] if str(inner) else type(inner).__name__
+def _tls_options(tls: Tls) -> Any:
+    """The SDK's form of `tls`. Raises EngineError where a file is missing."""
+    from docker.tls import TLSConfig
 
+    ca, cert, key = (tls.file(kind) for kind in ("ca", "cert", "key"))
+    if tls.folder is not None and (not (ca or cert or key) or bool(cert) != bool(key)):
+        raise EngineError(
+            f"the files for TLS are not in {tls.folder}",
+            detail=f"there: {', '.join(f.name for f in (ca, cert, key) if f) or 'none of them'}",
+            hint="DOCKER_CERT_PATH names the folder with ca.pem, cert.pem and key.pem",
+        )
+    if not tls.verify:
+        import urllib3
 
-def _how_to_start() -> str:
-    start = {
-        "darwin": "open Docker Desktop (or: colima start)",
-        "win32": "open Docker Desktop",
-    }.get(sys.platform, "start it: sudo systemctl start docker (in this project: make setup)")
-    return f"{start}\n%doctor looks at every part and says what to fix"
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    return TLSConfig(
+        client_cert=(str(cert), str(key)) if cert and key else None,
+        ca_cert=str(ca) if ca else None,
+        verify=tls.verify,
+    )

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_magics.engine import contexts
+from course_magics.engine.contexts import Tls
 from course_magics.errors import EngineError, closest
 
 #: The name of the engine that this package starts itself.
@@ -24,14 +26,15 @@ class Place:
     """One place to try. url: as in DOCKER_HOST. how: how it was found, for the reader.
 
     explicit: somebody named it, so a failure is an error and nothing else is tried.
-    tls: folder with ca.pem, cert.pem and key.pem, or None.
+    tls: how to speak TLS with it; None where it does not. hint: what to do when it does not answer.
     """
 
     name: str
     url: str
     how: str
     explicit: bool = False
-    tls: Path | None = None
+    tls: Tls | None = None
+    hint: str = ""
 
 
 def places(chosen: str = "") -> Iterator[Place]:
@@ -43,31 +46,41 @@ def places(chosen: str = "") -> Iterator[Place]:
         yield _named(named, f"COURSE_ENGINE={named}")
         return
     if host := os.environ.get("DOCKER_HOST", ""):
-        tls = os.environ.get("DOCKER_CERT_PATH") if os.environ.get("DOCKER_TLS_VERIFY") else None
-        yield Place("DOCKER_HOST", host, "DOCKER_HOST", True, Path(tls) if tls else None)
+        yield Place("DOCKER_HOST", host, "DOCKER_HOST", True, _tls_of_environment(host))
         return
-    context = current_context()
-    if context and context != "default":
+    context = contexts.current_name()
+    if context != contexts.DEFAULT:
         yield _context(context, f"current docker context {context!r}")
         return
     yield from _sockets()
     yield _embedded("no other engine answers")
 
 
-def current_context() -> str:
-    """The docker context in use: DOCKER_CONTEXT, else the docker config's; "" when none is set."""
-    if name := os.environ.get("DOCKER_CONTEXT", ""):
-        return name
-    from docker.context.config import get_current_context_name
+def candidates() -> list[Place]:
+    """All that could be used by name: contexts, sockets that are there, the embedded engine.
 
-    return str(get_current_context_name())
+    Their names are what `%engine use` takes.
+    """
+    found = [next(_sockets())]
+    found[0] = Place(contexts.DEFAULT, found[0].url, found[0].how)
+    if host := os.environ.get("DOCKER_HOST", ""):
+        found.append(Place(host, host, "DOCKER_HOST", True, _tls_of_environment(host)))
+    for name in contexts.names():
+        if name != contexts.DEFAULT:
+            found.append(_context(name, "docker context"))
+    for place in _sockets():
+        if place.url != found[0].url and Path(place.url.removeprefix("unix://")).exists():
+            found.append(Place(place.url, place.url, place.name))
+    return [*found, _embedded("started by this package")]
 
 
-def contexts() -> list[str]:
-    """The names of the docker contexts of this user."""
-    from docker.context import ContextAPI
-
-    return [c.Name for c in ContextAPI.contexts()]
+def _tls_of_environment(host: str) -> Tls | None:
+    """How docker's own variables say that TLS is to be spoken with `host`."""
+    verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+    if not host.startswith("tcp://") or not (verify or os.environ.get("DOCKER_TLS")):
+        return None
+    named = os.environ.get("DOCKER_CERT_PATH")
+    return Tls(Path(named).expanduser() if named else contexts.config_folder(), verify)
 
 
 def _embedded(how: str, explicit: bool = False) -> Place:
@@ -78,23 +91,16 @@ def _named(name: str, how: str) -> Place:
     if name == EMBEDDED:
         return _embedded(how, True)
     if "://" in name:
-        return Place(name, name, how, True)
-    if name == "default":
+        return Place(name, name, how, True, _tls_of_environment(name))
+    if name == contexts.DEFAULT:
         first = next(_sockets())
-        return Place("default", first.url, how, True)
+        return Place(contexts.DEFAULT, first.url, how, True)
     return _context(name, how)
 
 
 def _context(name: str, how: str) -> Place:
-    from docker.context import ContextAPI
-    from docker.errors import DockerException
-
-    try:
-        context = ContextAPI.get_context(name)
-    except DockerException:
-        context = None
-    if context is None:
-        known = contexts()
+    known = contexts.names()
+    if name not in known:
         near = closest(name, [EMBEDDED, *known])
         raise EngineError(
             f"no engine called {name!r}",
@@ -102,9 +108,9 @@ def _context(name: str, how: str) -> Place:
             + f"allowed: embedded, a docker context ({', '.join(known)}) or a URL such "
             "as unix:///var/run/docker.sock",
         )
-    tls = context.TLSConfig
-    folder = Path(tls.cert[0]).parent if tls is not None and tls.cert else None
-    return Place(name, context.Host or "unix:///var/run/docker.sock", how, True, folder)
+    context = contexts.load(name)
+    hint = f"course-magics host start {name}" if context.is_host else ""
+    return Place(name, context.host or contexts.usual_host(), how, True, context.tls, hint)
 
 
 def _sockets() -> Iterator[Place]:

@@ -25,7 +25,7 @@ def _nobody_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_comes_last_and_first_when_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "current_context", lambda: "")
+    monkeypatch.setattr(find.contexts, "current_name", lambda: find.contexts.DEFAULT)
     assert [p.name for p in find.places()][-1] == "embedded"
     assert [(p.name, p.explicit) for p in find.places("embedded")] == [("embedded", True)]
     monkeypatch.setenv("COURSE_ENGINE", "embedded")

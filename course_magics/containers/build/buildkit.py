@@ -108,7 +108,7 @@ def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
 
 def _run(words: list[str], dockerfile: str, reader: _Reader) -> str:
     """Run buildx and feed its events to `reader`; returns what it said beside them."""
-    environment = {**os.environ, "DOCKER_HOST": engine.current().url, "DOCKER_CONTEXT": ""}
+    environment = {**os.environ, **engine.current().environment, "DOCKER_CONTEXT": ""}
     del environment["DOCKER_CONTEXT"]
     environment["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
     process = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from course_magics.magics.container import (
+    context,
     life,
     look,
     networks,
@@ -24,5 +25,6 @@ MAGIC = Magic(
         *volumes.WORDS,
         *system.WORDS,
         *quality.WORDS,
+        *context.WORDS,
     ),
 )
