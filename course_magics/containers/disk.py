@@ -11,14 +11,14 @@ from typing import Any
 
 from course_magics import engine
 from course_magics.containers.listing import ago, formatted
-from course_magics.display import Block, Command, Grid, Line, Shown
+from course_magics.display import Block, Command, Grid, Line, Listed, Shown
 from course_magics.engine.stream import request
 from course_magics.units import show_bytes
 
 _ACTIVE = ("running", "paused", "restarting")
 
 
-class DiskUsage(Shown):
+class DiskUsage(Listed):
     """rows: one a kind of thing. images, containers, volumes, build_cache: one a thing.
 
     Each row has docker's field names; sizes in bytes are under `bytes`.

@@ -334,8 +334,6 @@ def _embedded(place: Place) -> Engine:
 
 def _reach(place: Place, patience: float | None = None) -> Engine:
     """The engine at `place`, which has answered. patience: seconds for the ping."""
-    import docker
-
     way = tunnel.to(place.url) if place.url.startswith("ssh://") and tunnel.works_here() else None
     tls = place.tls if place.url.startswith("tcp://") else None
     options: dict[str, Any] = {
@@ -346,15 +344,29 @@ def _reach(place: Place, patience: float | None = None) -> Engine:
     slow = place.url.startswith("ssh://") or place.name == EMBEDDED
     far = place.url.startswith(("tcp://", "http"))
     ping = patience or (_PING_SLOW if slow else _PING_FAR if far else _PING)
-    api = docker.APIClient(version="auto", timeout=ping, **options)
+    api = _client(version="auto", timeout=ping, **options)
     api.ping()
     api.timeout = _ANSWER
     version = api.api_version
 
     def again(seconds: float) -> APIClient:
-        return docker.APIClient(version=version, timeout=seconds, **options)
+        return _client(version=version, timeout=seconds, **options)
 
     return Engine(place.name, place.url, place.how, api, None, way, tls, again)
+
+
+def _client(**options: Any) -> APIClient:
+    """The SDK's client, whose ca.pem counts even where REQUESTS_CA_BUNDLE names another one."""
+    import docker
+
+    class Client(docker.APIClient):  # type: ignore[misc]
+        def merge_environment_settings(
+            self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
+        ) -> Any:
+            verify = self.verify if verify is None else verify
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+    return Client(**options)
 
 
 def _tls_options(tls: Tls) -> Any:

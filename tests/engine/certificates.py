@@ -10,7 +10,17 @@ def authority(folder: Path) -> Path:
     """A folder with a new authority of its own: ca.pem and ca-key.pem."""
     folder.mkdir(parents=True)
     _openssl(
-        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"),
+        *(
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=test authority",
+        ),
         *("-keyout", folder / "ca-key.pem", "-out", folder / "ca.pem"),
     )
     return folder

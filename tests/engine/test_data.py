@@ -20,8 +20,7 @@ Fails = Callable[[str], BaseException]
 _LISTS = sorted(
     word.name
     for word in MAGIC.words
-    if word.arity()[0] == 0
-    and (word.name in ("ps", "images") or word.name.endswith((" ls", " df")))
+    if word.arity()[0] == 0 and (word.name in ("ps", "images") or word.name.endswith(" ls"))
 )
 
 
