@@ -96,6 +96,10 @@ class MachineError(CourseError):
     """Vagrant or one of its machines: not installed, refused, or a command in it failed."""
 
 
+class RegistryError(CourseError):
+    """The class's own registry: it runs already, does not run, or did not start."""
+
+
 class Interrupted(CourseError, KeyboardInterrupt):
     """The reader pressed ■. The message says what was stopped.
 

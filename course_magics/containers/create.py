@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
-from course_magics.containers.login import registry_of
+from course_magics.containers.login import HUB, advice, registry_of
 from course_magics.containers.options import RunOptions, config
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, closest
@@ -119,11 +119,12 @@ def no_such_image(api: APIClient, image: str, line: str, detail: str | None = No
     """The error for an image that is neither here nor to be had, with the closest that is here."""
     here = local_images(api)
     if image in here or f"{image}:latest" in here:
+        used = "an image of this name is here already: it is used without --pull always"
         return EngineError(
             f"{image} could not be pulled",
             command=line,
             detail=detail,
-            hint="an image of this name is here already: it is used without --pull always",
+            hint="\n".join(filter(None, [detail and advice(detail, registry_of(image)), used])),
         )
     names = {n.removesuffix(":latest"): n for n in here} | {n.split("/")[-1]: n for n in here}
     near = closest(image.removesuffix(":latest"), names)
@@ -131,8 +132,8 @@ def no_such_image(api: APIClient, image: str, line: str, detail: str | None = No
         hint = f"did you mean {names[near].removesuffix(':latest')}?"
     else:
         hint = "%container images lists the images that are here"
-    if detail and (what := engine.what_next(detail)):
-        hint = what.replace("REGISTRY", registry_of(image))
+    if detail and (registry := registry_of(image)) != HUB:
+        hint = advice(detail, registry) or hint
     if image.startswith("course/"):
         hint += "\nthe course's base images are made by: course-magics images build"
     pulled = ", and it could not be pulled" if detail else ""

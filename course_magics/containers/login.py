@@ -62,6 +62,25 @@ def registry_of(image: str) -> str:
         raise OptionError(f"{image!r} is no image name: {error}") from None
 
 
+def loopback(registry: str) -> bool:
+    """Whether a registry is on the loopback address of the engine's computer."""
+    return registry.startswith("127.") or registry.partition(":")[0] == "localhost"
+
+
+def advice(words: str, registry: str) -> str | None:
+    """What to do about the refusal `words` of a registry; None where that is not known."""
+    now = engine.in_use()
+    if now is not None and now.lease is not None and loopback(registry):
+        return (
+            f"the embedded engine has a 127.0.0.1 of its own: it cannot reach {registry}\n"
+            "on this computer; a Docker engine on this computer can"
+        )
+    if words.strip().lower() == "unsupported":
+        words = "the operation is unsupported"  # a mirror's whole answer to a push
+    found = engine.what_next(words)
+    return found and found.replace("REGISTRY", registry)
+
+
 def _key(server: str) -> str:
     """The name under which docker stores a login at `server` (any spelling of it)."""
     from docker.auth import convert_to_hostname, resolve_index_name
@@ -121,10 +140,7 @@ def _refused(key: str, user: str, words: str, line: str) -> EngineError:
             detail=words.strip(),
             hint="type the cell again; nothing was stored",
         )
-    hint = (
-        engine.what_next(words)
-        or "is the registry's name right, and is it reached from the engine?"
-    )
+    hint = advice(words, key) or "is the registry's name right, and is it reached from the engine?"
     return EngineError(f"no login at {_shown(key)}", command=line, detail=words.strip(), hint=hint)
 
 

@@ -5,6 +5,8 @@ What the engine tells on the way: https://docs.docker.com/reference/api/engine/ 
 
 from __future__ import annotations
 
+import errno
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
 from course_magics.containers.create import fetch, local_images, no_such_image, quiet
-from course_magics.containers.login import registry_of
+from course_magics.containers.login import advice, loopback, registry_of
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.errors import EngineError, Interrupted, OptionError
 
@@ -176,6 +178,13 @@ def send(
             if "error" in event:
                 raise _refused(image, str(event["error"]), line)
             progress.see(event)
+            if str(event.get("status", "")).startswith("Retrying in") and _gone(registry):
+                raise EngineError(
+                    f"the registry at {registry} went away: {image} was not pushed",
+                    command=line,
+                    hint="course-magics registry start starts the class's own; what has arrived "
+                    "there is kept,\nso the next push is quicker",
+                )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {image} was not pushed", command=line) from None
     finally:
@@ -194,6 +203,19 @@ def _ready(api: APIClient, image: str) -> str:
     return registry_of(image)
 
 
+def _gone(registry: str) -> bool:
+    """Whether a registry on this computer refuses connections: the engine would go on trying."""
+    now = engine.in_use()
+    if now is None or now.lease is not None or not now.url.startswith("unix://"):
+        return False  # the engine's loopback is not ours
+    host, _, port = registry.partition(":")
+    if not loopback(registry) or not port.isdigit():
+        return False
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, int(port))) == errno.ECONNREFUSED
+
+
 def _must_be_here(api: APIClient, repository: str, tag: str | None, line: str) -> None:
     here = local_images(api)
     names = {n for n in here if n == f"{repository}:{tag}" or tag is None}
@@ -207,14 +229,12 @@ def _must_be_here(api: APIClient, repository: str, tag: str | None, line: str) -
 def _refused(image: str, words: str, line: str) -> EngineError:
     """The registry's or the engine's refusal of a push, and what to do about it."""
     registry = registry_of(image)
-    hint = engine.what_next(words)
+    hint = advice(words, registry)
     if registry == "docker.io" and "denied" in words.lower():
         hint = (
             f"{image} would go to Docker Hub: %container login -u USER, and push USER/NAME,\n"
             f"or name a registry first: %container tag {image} 127.0.0.1:5000/{image}"
         )
-    elif hint and "REGISTRY" in hint:
-        hint = hint.replace("REGISTRY", registry)
     return EngineError(f"{image} was not pushed", command=line, detail=words.strip(), hint=hint)
 
 

@@ -1,0 +1,128 @@
+"""`course-magics registry`: a registry for the class, on this computer."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_magics.cli.words import noun, say
+from course_magics.errors import OptionError
+
+if TYPE_CHECKING:
+    from course_magics.cli.words import Words
+    from course_magics.containers.login import Secret
+    from course_magics.registry.place import Place
+
+
+def add(words: Words) -> None:
+    """Declare its words."""
+    words = noun(words, "registry", "a registry for the class, on 127.0.0.1")
+    start = words.add_parser("start", help="start it, and say how it is used")
+    start.add_argument("--port", type=int, default=5000, help="of 127.0.0.1 (default: 5000)")
+    start.add_argument("--user", default="student", help="with a password: who (default: student)")
+    protect = start.add_mutually_exclusive_group()
+    protect.add_argument("--password", action="store_true", help="protect it; asks for a password")
+    protect.add_argument(
+        "--new-password", action="store_true", help="protect it; makes a password, in a file"
+    )
+    protect.add_argument("--password-file", type=Path, help="protect it; reads the password there")
+    start.add_argument(
+        "--mirror", default="", metavar="URL", help="pass on that registry's images, and keep them"
+    )
+    start.add_argument(
+        "--image", default="", help="run this image in place of docker-registry (registry:2)"
+    )
+    start.set_defaults(run=_start)
+    stop = words.add_parser("stop", help="stop it; its images stay")
+    stop.add_argument("--remove", action="store_true", help="its images go too")
+    stop.set_defaults(run=_stop)
+    seed = words.add_parser("seed", help="push the course's base images to it")
+    seed.add_argument("names", nargs="*", help="other images (default: the course's)")
+    seed.set_defaults(run=_seed)
+    status = words.add_parser("status", help="its address, images, tags and sizes")
+    status.set_defaults(run=_status)
+    for word in (start, stop, seed, status):
+        word.add_argument("--folder", type=Path, help="of the registry (one for each registry)")
+
+
+def _place(args: argparse.Namespace) -> Place:
+    from course_magics.registry.place import Place
+
+    return Place(args.folder)
+
+
+def _start(args: argparse.Namespace) -> None:
+    from course_magics.registry import server
+
+    place = _place(args)
+    protected = args.password or args.new_password or args.password_file is not None
+    facts = server.start(
+        place,
+        port=args.port,
+        user=args.user if protected else "",
+        password=_password(args),
+        mirror=args.mirror,
+        image=args.image,
+        say=say,
+    )
+    say(f"the registry runs at {facts.address}")
+    if facts.user:
+        kept = f"; the password is in {place.password}" if args.new_password else ""
+        say(f"log in: docker login {facts.address} -u {facts.user}{kept}")
+    if facts.mirror:
+        say(f"docker pull {facts.address}/NAME fetches from {facts.mirror} once, and keeps it")
+        say(f'for all pulls, in daemon.json: {{"registry-mirrors": ["http://{facts.address}"]}}')
+    else:
+        say(f"docker tag IMAGE {facts.address}/IMAGE && docker push {facts.address}/IMAGE")
+
+
+def _password(args: argparse.Namespace) -> Secret | None:
+    from course_magics.containers.login import Secret
+
+    if args.password_file is not None:
+        try:
+            found = Secret(args.password_file.read_text("utf-8").strip())
+        except OSError as error:
+            raise OptionError(
+                f"--password-file {args.password_file} cannot be read: {error.strerror}"
+            ) from None
+    elif args.password:
+        if not sys.stdin.isatty():
+            raise OptionError(
+                "nobody can be asked for a password here",
+                hint="--new-password makes one, --password-file FILE reads one",
+            )
+        found = Secret(getpass.getpass(f"Password for {args.user}: "))
+    else:
+        return None
+    if not found:
+        raise OptionError("the password is empty")
+    return found
+
+
+def _stop(args: argparse.Namespace) -> None:
+    from course_magics.registry import server
+
+    facts = server.stop(_place(args), remove=args.remove)
+    if facts.port:
+        say(f"the registry at {facts.address} is stopped")
+    if args.remove:
+        say("its images are removed")
+
+
+def _seed(args: argparse.Namespace) -> None:
+    from course_magics.registry.seed import seed
+
+    for moved in seed(_place(args), args.names, say):
+        say(f"  {moved.pinned}")
+
+
+def _status(args: argparse.Namespace) -> int:
+    from course_magics.registry.contents import status
+
+    found = status(_place(args))
+    say(str(found))
+    return 0 if found.running else 1
