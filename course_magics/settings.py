@@ -36,6 +36,12 @@ class CourseMagics(SingletonConfigurable):
     output_limit = Int(
         1_000_000, min=1000, help="Bytes of a stream shown in a cell before its middle is left out."
     ).tag(config=True)
+    completion_wait = Int(
+        100,
+        min=0,
+        max=10_000,
+        help="Milliseconds that Tab may wait for names from the engine; then it shows those it has.",
+    ).tag(config=True)
 
 
 def load(shell: InteractiveShell) -> None:

@@ -88,6 +88,10 @@ class Engine:
         """The client's open connections."""
         return watch.Connections(self.api)
 
+    def another(self, timeout: float) -> APIClient:
+        """A second client, whose answers may take `timeout` seconds. Raises what docker's does."""
+        return self.api if self._again is None else self._again(timeout)
+
     def alive(self) -> bool:
         """Whether it gives a sign of life, on a connection of its own."""
         if self._again is None:
@@ -171,7 +175,10 @@ def current() -> Engine:
 
 
 def in_use() -> Engine | None:
-    """The engine in use, or None: none is looked for."""
+    """The engine in use, or None: none is looked for, asked or started."""
+    for hold in (_current.lease, _current.tunnel) if _current is not None else ():
+        if hold is not None and not hold.alive:
+            return None
     return _current
 
 
@@ -258,6 +265,14 @@ def _talking(engine: Engine, command: str) -> Iterator[APIClient]:
         )
 
 
+def _near(api: APIClient, words: str) -> str | None:
+    """"did you mean …?" where the engine misses a name that is like one it has."""
+    from course_magics.engine import names
+
+    near = names.near(api, words)
+    return f"did you mean {near}?" if near else None
+
+
 @contextlib.contextmanager
 def _errors(engine: Engine, command: str) -> Iterator[None]:
     import requests
@@ -272,7 +287,7 @@ def _errors(engine: Engine, command: str) -> Iterator[None]:
             f"the engine refused: {words.strip().splitlines()[0] if words.strip() else error}",
             command=command,
             detail="\n".join(words.strip().splitlines()[1:]) or None,
-            hint=what_next(words),
+            hint=_near(engine.api, words) or what_next(words),
         ) from None
     except (requests.exceptions.RequestException, HTTPError, OSError, DockerException) as error:
         if isinstance(error, OSError) and error.filename is not None:

@@ -59,7 +59,7 @@ MAGIC = Magic(
             "",
             (
                 Flag("-t --tag", "name of the image", "list", "NAME[:TAG]"),
-                Flag("--build-arg", "value of an ARG", "list", "NAME=VALUE"),
+                Flag("--build-arg", "value of an ARG", "list", "NAME=VALUE", offers="build-arg"),
                 Flag("--target", "stop at this stage", "text", "STAGE", offers="stage"),
                 Flag("--no-cache", "build every step anew"),
                 Flag(
@@ -67,6 +67,7 @@ MAGIC = Magic(
                     "the folder that COPY and ADD read from (none unless named)",
                     "text",
                     "DIR",
+                    offers="folder",
                 ),
                 Flag("--platform", "platform of the image", "text", "OS/ARCH"),
                 Flag("--label", "label of the image", "list", "NAME=VALUE"),

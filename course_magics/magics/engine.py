@@ -119,6 +119,7 @@ MAGIC = Magic(
             "use",
             "switch to another engine; without a name, look for one again",
             "[embedded|CONTEXT|URL]",
+            offers=("engine",),
             examples=(
                 "%engine use embedded",
                 "%engine use colima",

@@ -115,7 +115,8 @@ class Word:
     name: as typed ("run", "snapshot save"). usage: its arguments ("IMAGE [COMMAND] [ARG...]").
     interspersed: whether flags may follow arguments (docker's `run` and `exec` forbid it).
     cell: what the cell's body is in the `%%` form; empty means there is no such form.
-    offers: what completes each argument. handler: what the magic calls, with the `Call`.
+    offers: what completes each argument ("container", "image|container").
+    handler: what the magic calls, with the `Call`.
     private: its words may hold a password, so no message repeats them.
     """
 
@@ -142,11 +143,25 @@ class Word:
                 ours.append(Flag(" ".join(names), flag.help, flag.kind, flag.value))
         return (*self.flags, *ours)
 
+    @property
+    def places(self) -> list[str]:
+        """The arguments as `usage` writes them: ["IMAGE", "[COMMAND]", "[ARG...]"]."""
+        return re.findall(r"\[[^\]]*\]\S*|\S+", self.usage)
+
     def arity(self) -> tuple[int, int | None]:
         """The least and the greatest number of arguments (None: any number)."""
-        parts = re.findall(r"\[[^\]]*\]\S*|\S+", self.usage)
-        least = sum(not p.startswith("[") for p in parts)
-        return least, None if "..." in self.usage else len(parts)
+        least = sum(not p.startswith("[") for p in self.places)
+        return least, None if "..." in self.usage else len(self.places)
+
+    def offer(self, position: int) -> str:
+        """What completes the argument at `position` (from 0): the last one's again where it repeats."""
+        if position < len(self.offers):
+            return self.offers[position]
+        last = len(self.offers) - 1
+        names = [place.strip("[].") for place in self.places]
+        if last < 0 or last >= len(names) or "..." not in self.places[-1]:
+            return ""
+        return self.offers[last] if names[-1] == names[last] else ""
 
 
 @dataclass(frozen=True)
@@ -206,10 +221,33 @@ def parse(magic: Magic, tokens: Sequence[str], cell: str | None = None) -> Call:
     return call
 
 
-def _find_word(magic: Magic, tokens: list[str], cell: str | None) -> tuple[Word, list[str]]:
+def lookup(magic: Magic, tokens: Sequence[str]) -> tuple[Word, list[str]] | None:
+    """The word that `tokens` begin with, and the tokens after it; None where they begin with none."""
     names = {n: w for w in magic.words for n in (w.name, *w.aliases)}
     if "" in names and (not tokens or tokens[0].startswith("-") or len(names) == 1):
-        return names[""], tokens
+        return names[""], list(tokens)
+    for length in (2, 1):
+        name = " ".join(tokens[:length])
+        if len(tokens) >= length and name in names:
+            return names[name], list(tokens[length:])
+    return None
+
+
+def group(magic: Magic, name: str) -> dict[str, Word]:
+    """The words that begin with `name` ("network"), by what follows it ("create")."""
+    found: dict[str, Word] = {}
+    for word in magic.words:
+        for whole in (word.name, *word.aliases):
+            if whole.startswith(f"{name} "):
+                found.setdefault(whole.removeprefix(f"{name} "), word)
+    return found
+
+
+def _find_word(magic: Magic, tokens: list[str], cell: str | None) -> tuple[Word, list[str]]:
+    from course_magics.magics.elsewhere import elsewhere
+
+    if (found := lookup(magic, tokens)) is not None:
+        return found
     sign = magic.sign(cell=cell is not None)
     if not tokens:
         first = ", ".join(w.name for w in magic.words[:6])
@@ -217,24 +255,30 @@ def _find_word(magic: Magic, tokens: list[str], cell: str | None) -> tuple[Word,
             f"{sign}: a word is missing",
             hint=f"type one of: {first}, …\n{magic.sign()} --help lists them all",
         )
-    for length in (2, 1):
-        name = " ".join(tokens[:length])
-        if len(tokens) >= length and name in names:
-            return names[name], tokens[length:]
     typed, second = tokens[0], tokens[1] if len(tokens) > 1 else ""
-    group = sorted(n for n in names if n.startswith(f"{typed} "))
-    if group:
-        near = closest(f"{typed} {second}", group) if second else None
-        allowed = ", ".join(n.removeprefix(f"{typed} ") for n in group)
+    if words := sorted(group(magic, typed)):
+        near = closest(second, words) if second else None
         raise OptionError(
             f"{sign} {typed}: " + (f"unknown word {second!r}" if second else "a word is missing"),
-            hint=(f"did you mean {sign} {near}?\n" if near else "") + f"allowed: {allowed}",
+            hint=(f"did you mean {sign} {typed} {near}?\n" if near else "")
+            + f"allowed: {', '.join(words)}",
         )
-    near = closest(typed, [n for n in names if n])
+    names = {n.split()[0] for w in magic.words for n in (w.name, *w.aliases) if n}
+    near = elsewhere(magic, tokens) or closest(typed, names)
+    if near and not near.startswith("%"):
+        near = f"{sign} {near}"
     raise OptionError(
         f"{sign}: unknown word {typed!r}",
-        hint=f"did you mean {sign} {near}?" if near else f"{magic.sign()} --help lists the words",
+        hint=f"did you mean {near}?" if near else f"{magic.sign()} --help lists the words",
     )
+
+
+def flags_in(magic: Magic, word: Word, token: str) -> list[tuple[Flag, str, str | None]]:
+    """The flags that one token holds: each with its name and its value, where it has one there.
+
+    Raises OptionError for an unknown flag.
+    """
+    return list(_Reader(magic, word, None)._flags_in(token))
 
 
 class _Reader:
@@ -295,7 +339,11 @@ class _Reader:
         try:
             value = flag.read(text)
         except ValueError as error:
-            raise OptionError(f"{self.sign}: {name} takes {error}, not {text!r}") from None
+            near = closest(text, flag.values)
+            raise OptionError(
+                f"{self.sign}: {name} takes {error}, not {text!r}",
+                hint=f"did you mean {name} {near}?" if near else None,
+            ) from None
         self.given.add(flag.key)
         if flag.kind == "list":
             self.flags[flag.key].append(value)

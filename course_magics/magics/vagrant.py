@@ -10,7 +10,7 @@ from course_magics.errors import OptionError
 from course_magics.magics.base import cell_streams
 from course_magics.magics.grammar import Call, Flag, Magic, Word
 
-_DIR = Flag("--dir", "the project's folder (default: the notebook's)", "text", "DIR")
+_DIR = Flag("--dir", "the project's folder (default: the notebook's)", "text", "DIR", offers="folder")
 _PROVISION = (
     Flag("--provision", "run the provisioners"),
     Flag("--no-provision", "run no provisioner"),
@@ -18,6 +18,7 @@ _PROVISION = (
 )
 _NAMES = "[MACHINE...]"
 _MACHINE = ("machine",)
+_SNAPSHOT = ("machine|snapshot", "snapshot")
 
 
 def folder(call: Call) -> Path:
@@ -255,6 +256,7 @@ WORDS = (
         "keep a machine's state under a name",
         "[MACHINE] NAME",
         Flag("-f --force", "replace a snapshot of that name"),
+        offers=_SNAPSHOT,
         examples=("%vagrant snapshot save clean",),
         handler=_change,
     ),
@@ -264,10 +266,13 @@ WORDS = (
         "[MACHINE] NAME",
         *_PROVISION,
         Flag("--no-start", "leave the machine off"),
+        offers=_SNAPSHOT,
         handler=_change,
     ),
     _word("snapshot list", "the snapshots", _NAMES, offers=_MACHINE, handler=_snapshots),
-    _word("snapshot delete", "remove a snapshot", "[MACHINE] NAME", handler=_change),
+    _word(
+        "snapshot delete", "remove a snapshot", "[MACHINE] NAME", offers=_SNAPSHOT, handler=_change
+    ),
     _word("snapshot push", "keep the state on a stack", _NAMES, handler=_change),
     _word(
         "snapshot pop",

@@ -33,6 +33,7 @@ MAGIC = Magic(
                     "the folder to write it to, made where it is missing (default: the notebook's)",
                     "text",
                     "DIR",
+                    offers="folder",
                 ),
             ),
             cell="the Vagrantfile",

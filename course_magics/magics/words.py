@@ -22,6 +22,44 @@ def split(line: str, values: Mapping[str, Any] | None = None) -> list[str]:
     return _Splitter(line, values).words()
 
 
+def unfinished(line: str) -> tuple[list[str], str] | None:
+    """The words of `line` before its last one, and the last one as it is typed so far, with quotes.
+
+    The last one is empty after a space. Nothing is expanded. None in a comment.
+    """
+    splitter = _Splitter(line, None)
+    found: list[str] = []
+    while True:
+        while splitter.at < len(line) and line[splitter.at].isspace():
+            splitter.at += 1
+        start = splitter.at
+        if line[start : start + 1] == "#":
+            return None
+        try:
+            word = splitter._word() if start < len(line) else []
+        except OptionError:  # its quote is still open
+            return found, line[start:]
+        if splitter.at >= len(line):
+            return found, line[start:]
+        found += word
+
+
+def open_quote(word: str) -> str:
+    """The quote that is still open at the end of `word`, or ""."""
+    quote = ""
+    escaped = False
+    for char in word:
+        if escaped:
+            escaped = False
+        elif char == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+    return quote
+
+
 class _Splitter:
     def __init__(self, line: str, values: Mapping[str, Any] | None) -> None:
         self.line = line
