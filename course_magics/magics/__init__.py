@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MAGICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dockerfile": ("dockerfile", ("line", "cell")),
     "container": ("container", ("line", "cell")),
+    # What a terminal's line begins with: else IPython's own UsageError, which nbval lets pass.
+    "docker": ("container", ("line", "cell")),
     "vagrant": ("vagrant", ("line", "cell")),
     "vagrantfile": ("vagrantfile", ("line", "cell")),
     "engine": ("engine", ("line",)),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from course_magics import settings
 from course_magics.errors import CourseError, Interrupted, OptionError
 from course_magics.magics.grammar import Call, Magic, parse
-from course_magics.magics.help import Help
+from course_magics.magics.help import Help, asked_for
 from course_magics.magics.words import split
 from course_magics.streams import Stream
 
@@ -24,8 +24,8 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
     Raises CourseError, which fails the cell; with `--no-raise` its words are printed instead.
     """
     tokens = split(line, shell.user_ns)
-    if tokens in (["--help"], ["-h"], ["help"]) and len(magic.words) > 1:
-        return Help(magic)
+    if (shown := asked_for(magic, tokens)) is not None:
+        return shown
     call = parse(magic, tokens, cell)
     if call.flags.get("help"):
         return Help(magic, call.word)
@@ -35,7 +35,7 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
     if call.word.handler is None:
         raise OptionError(f"{call.sign} cannot be used here")
     try:
-        with _starting_shown():
+        with _starting_shown(), _noting_changes():
             result = call.word.handler(call)
     except Interrupted:
         raise
@@ -66,6 +66,16 @@ def _starting_shown() -> Iterator[None]:
         after.callback(progress.listen, None)
         progress.listen(first)
         yield
+
+
+@contextlib.contextmanager
+def _noting_changes() -> Iterator[None]:
+    """Afterwards the engine may have other containers, images… than Tab knows."""
+    try:
+        yield
+    finally:
+        if names := sys.modules.get("course_magics.engine.names"):
+            names.changed()
 
 
 def _is_ours(call: Call, key: str) -> bool:

@@ -17,13 +17,19 @@ Made from the grammar by `python -m course_magics.magics.reference > docs/magics
 
 Every word also takes `-o NAME` (bind the result to a Python name), `--no-raise` (let the cell pass
 when the command fails) and `--help`, unless the flag means something else for docker there.
+`%docker` is another name for `%container`.
 """
 
 
 def page() -> str:
     """The whole page."""
-    magics = [import_module(f"course_magics.magics.{m}").MAGIC for m, _ in MAGICS.values()]
+    magics = [import_module(f"course_magics.magics.{m}").MAGIC for m in _modules()]
     return "\n".join([_HEAD, *(_magic(m) for m in magics)])
+
+
+def _modules() -> list[str]:
+    """Each once: %docker is another name for %container."""
+    return list(dict.fromkeys(module for module, _ in MAGICS.values()))
 
 
 def _magic(magic: Magic) -> str:

@@ -10,7 +10,9 @@ from course_magics.errors import OptionError
 from course_magics.magics.base import cell_streams
 from course_magics.magics.grammar import Call, Flag, Magic, Word
 
-_DIR = Flag("--dir", "the project's folder (default: the notebook's)", "text", "DIR", offers="folder")
+_DIR = Flag(
+    "--dir", "the project's folder (default: the notebook's)", "text", "DIR", offers="folder"
+)
 _PROVISION = (
     Flag("--provision", "run the provisioners"),
     Flag("--no-provision", "run no provisioner"),

@@ -186,5 +186,3 @@ def _named(where: str, asked: Asked) -> list[tuple[str, str]]:
     colon = ":" if where == "/services/*/volumes" else ""
     what = f"{section.removesuffix('s')} of this file"
     return [(f"{name}{colon}", what) for name in named(asked.body, section)]
-
-

@@ -60,7 +60,9 @@ INSTRUCTIONS: dict[str, About] = {
         ),
     ),
     "CMD": About("the command of a container, unless another is given", 'CMD ["PROGRAM", "ARG"]'),
-    "ENTRYPOINT": About("the program of a container; CMD gives its arguments", 'ENTRYPOINT ["PROGRAM"]'),
+    "ENTRYPOINT": About(
+        "the program of a container; CMD gives its arguments", 'ENTRYPOINT ["PROGRAM"]'
+    ),
     "ENV": About("an environment variable, in the build and in containers", "ENV NAME=VALUE"),
     "ARG": About("a variable of the build, set by --build-arg", "ARG NAME[=VALUE]"),
     "WORKDIR": About("the folder for what follows, and of the program", "WORKDIR /PATH"),
@@ -96,7 +98,7 @@ _HEREDOC = re.compile(r"<<-?(['\"]?)([A-Za-z_]\w*)\1")
 
 def complete(spot: Spot, wait: float) -> Found | None:
     """What may stand at the cursor in the Dockerfile below `%%dockerfile`."""
-    text = _instruction(spot)
+    text = instruction(spot)
     if text is None:
         return None
     asked = Asked("", Word("", ""), wait, body=spot.above)
@@ -124,7 +126,7 @@ def _split(text: str) -> tuple[str, str]:
     return keyword.upper(), text.lstrip()[len(keyword) :]
 
 
-def _instruction(spot: Spot) -> str | None:
+def instruction(spot: Spot) -> str | None:
     """The instruction at the cursor, its lines joined, up to the cursor; None inside a heredoc."""
     ends: list[str] = []  # of the heredocs that are open
     text = ""

@@ -167,7 +167,9 @@ def _flags(word: Word, now: State, raw: str) -> list[Offer]:
         for name in flag.names.split():
             offer = Offer(name, flag.help + value)
             (long if name.startswith("--") else short).append(offer)
-    ours = {name for flag in word.all_flags if flag not in word.flags for name in flag.names.split()}
+    ours = {
+        name for flag in word.all_flags if flag not in word.flags for name in flag.names.split()
+    }
     theirs_first = sorted(long, key=lambda o: o.text in ours) + (short if raw != "--" else [])
     return [o for o in theirs_first if o.text.startswith(raw)]
 
@@ -190,7 +192,9 @@ def _flag_or_value(magic: Magic, word: Word, now: State, raw: str, asked: Asked)
 def _value(flag: Flag, raw: str, asked: Asked) -> Found:
     """The value of a flag."""
     if flag.values:
-        given = [(value, f"{flag.help} (default)" * (value == flag.default)) for value in flag.values]
+        given = [
+            (value, f"{flag.help} (default)" * (value == flag.default)) for value in flag.values
+        ]
         return Found(raw, [Offer(v, what or flag.help) for v, what in given if v.startswith(raw)])
     if flag.kind == "switch":
         return Found(raw, begun([("true", flag.help), ("false", f"not: {flag.help}")], raw))

@@ -121,9 +121,7 @@ def _specs(asked: Asked) -> list[Offer]:
     return spec(asked.text, values.MOUNT, values.MOUNT_TYPES, asked)
 
 
-def spec(
-    text: str, keys: Mapping[str, str], types: Mapping[str, str], asked: Asked
-) -> list[Offer]:
+def spec(text: str, keys: Mapping[str, str], types: Mapping[str, str], asked: Asked) -> list[Offer]:
     """`key=value,key=value`: the next key, or what is known of its value."""
     before, comma, last = text.rpartition(",")
     head = before + comma

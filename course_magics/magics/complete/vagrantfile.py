@@ -103,7 +103,10 @@ _OPTIONS = {
 _VALUE = (
     (re.compile(r"\.vm\.box\s*=\s*[\"']([^\"']*)$"), "box"),
     (re.compile(r"\.vm\.network[\s(]+[\"':]?(\w*)$"), "network"),
-    (re.compile(r"\.vm\.provision[\s(]+(?:[\"'][^\"']*[\"'],\s*type:\s*)?[\"':](\w*)$"), "provision"),
+    (
+        re.compile(r"\.vm\.provision[\s(]+(?:[\"'][^\"']*[\"'],\s*type:\s*)?[\"':](\w*)$"),
+        "provision",
+    ),
     (re.compile(r"\.vm\.provider[\s(]+[\"':](\w*)$"), "provider"),
 )
 _OPTION = re.compile(r"\.vm\.(network|provision|synced_folder|define)\b.*,\s*(\w*)$")
