@@ -40,7 +40,7 @@ class CourseMagics(SingletonConfigurable):
         100,
         min=0,
         max=10_000,
-        help="Milliseconds that Tab may wait for names from the engine; then it shows those it has.",
+        help="Milliseconds that Tab may wait for the engine; then it shows the names it has.",
     ).tag(config=True)
 
 

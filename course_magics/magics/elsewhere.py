@@ -18,7 +18,7 @@ _CALLED = {
 
 
 def elsewhere(magic: Magic, tokens: Sequence[str]) -> str | None:
-    """What was meant by a word that `magic` does not know: "%compose up or %vagrant up", or None."""
+    """What a word that `magic` does not know may mean: "%compose up or %vagrant up", or None."""
     typed = tokens[0]
     if typed in _CALLED or (typed in MAGICS and typed != magic.name):
         called = _CALLED.get(typed, f"%{typed}")

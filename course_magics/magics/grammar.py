@@ -154,7 +154,7 @@ class Word:
         return least, None if "..." in self.usage else len(self.places)
 
     def offer(self, position: int) -> str:
-        """What completes the argument at `position` (from 0): the last one's again where it repeats."""
+        """What completes the argument at `position` (from 0); the last one may repeat."""
         if position < len(self.offers):
             return self.offers[position]
         last = len(self.offers) - 1
@@ -222,7 +222,7 @@ def parse(magic: Magic, tokens: Sequence[str], cell: str | None = None) -> Call:
 
 
 def lookup(magic: Magic, tokens: Sequence[str]) -> tuple[Word, list[str]] | None:
-    """The word that `tokens` begin with, and the tokens after it; None where they begin with none."""
+    """The word that `tokens` begin with, and the tokens after it; None where there is none."""
     names = {n: w for w in magic.words for n in (w.name, *w.aliases)}
     if "" in names and (not tokens or tokens[0].startswith("-") or len(names) == 1):
         return names[""], list(tokens)

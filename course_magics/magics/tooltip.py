@@ -69,7 +69,7 @@ async def _done() -> None:
 
 
 def at(code: str, offset: int) -> Shown | None:
-    """The help for what stands at `offset` of a cell, or None where that is not ours. Never raises."""
+    """The help for what stands at `offset` of a cell; None where it is not ours. Never raises."""
     from course_magics.magics.complete.spot import position, spot
 
     try:

@@ -18,6 +18,7 @@ def state(shell: InteractiveShell) -> Any:
         {kind: dict(table) for kind, table in shell.magics_manager.magics.items()},
         list(shell.input_transformers_cleanup),
         list(shell.configurables),
+        list(shell.Completer.custom_matchers),
         set(shell.user_ns),
     )
 
@@ -56,7 +57,7 @@ def test_loading_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", sorted(MAGICS))
 def test_every_magic_has_help(ip: InteractiveShell, name: str) -> None:
     text = str(ip.run_line_magic(name, "--help"))
-    assert f"%{name}" in text
+    assert ("%container" if name == "docker" else f"%{name}") in text
     assert len(text.splitlines()) > 3
 
 
@@ -67,6 +68,12 @@ def test_every_magic_has_help(ip: InteractiveShell, name: str) -> None:
         ("%container?", "WORD: as after `docker`"),
         ("%%dockerfile?", "build an image"),
         ("%vagrant snapshot save?", "snapshot"),
+        ("%vagrant snapshot?", "go back to a snapshot"),
+        ("%container image?", "list images"),
+        ("%container help run", "make a container from an image"),
+        ("%vagrant help snapshot save", "keep a machine's state"),
+        ("%container stop?", "%container stop web"),
+        ("%docker run?", "make a container from an image"),
     ],
 )
 def test_a_question_mark_shows_help(ip: InteractiveShell, cell: str, shown: str) -> None:

@@ -29,7 +29,7 @@ _JOINER = "\N{WORD JOINER}"
 
 
 class _Nothing(Sequence[SimpleCompletion]):
-    """No completions, of length 1: IPython asks Jedi after an empty list, whatever is suppressed."""
+    """No completions, of length 1: after an empty list IPython asks Jedi all the same."""
 
     def __len__(self) -> int:
         return 1
@@ -51,11 +51,11 @@ def register(shell: InteractiveShell) -> None:
     if found is None or any(getattr(m, "course_magics", False) for m in found.custom_matchers):
         return
 
-    @context_matcher(identifier="course_magics", priority=1000)
+    @context_matcher(identifier="course_magics", priority=1000)  # type: ignore[untyped-decorator]
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
         return _result(context, shell.user_ns)
 
-    matcher.course_magics = True  # type: ignore[attr-defined]
+    matcher.course_magics = True
     found.custom_matchers.append(matcher)
 
 
@@ -79,6 +79,10 @@ def _result(context: CompletionContext, user: Mapping[str, Any]) -> SimpleMatche
         found = complete(where, user)
         if found is None:
             return {"completions": []} if _python(where) else _given("", _Nothing())
+        if not context.text_until_cursor.endswith(found.fragment):
+            return _given(
+                "", _Nothing()
+            )  # a word that goes over two lines: IPython replaces in one
         offers = [SimpleCompletion(text=o.text, type=_one_line(o.what)) for o in found.offers]
         return _given(found.fragment, offers or _Nothing())
     except Exception:

@@ -1,22 +1,21 @@
 """The keys of a compose file, by where they may stand, each with what it means.
 
-The facts follow the Compose Specification (https://github.com/compose-spec/compose-spec). A path has
-`*` for a name of one's own and ends in `[]` for the members of a list. `!` before a meaning: the key
-holds no more keys, only a value.
+The facts follow the Compose Specification (https://github.com/compose-spec/compose-spec). A path
+has `*` for a name of one's own and ends in `[]` for the members of a list.
 """
 
 from __future__ import annotations
 
 _TEXT = """
 /
-  services      !the containers of the application, each under its name
-  networks      !the networks, each under its name
-  volumes       !the volumes, each under its name
-  configs       !files that services may read
-  secrets       !files with passwords and keys that services may read
+  services      the containers of the application, each under its name
+  networks      the networks, each under its name
+  volumes       the volumes, each under its name
+  configs       files that services may read
+  secrets       files with passwords and keys that services may read
   name          name of the project
   include       other compose files that belong to this one
-  models        !language models that services use
+  models        language models that services use
   version       has no effect any more: leave it out
 /include[]
   path          the file or files
@@ -24,7 +23,7 @@ _TEXT = """
   project_directory  what their paths are relative to
 /services/*
   image         the image to run
-  build         !make the image from a Dockerfile
+  build         make the image from a Dockerfile
   command       the command, in place of the image's
   entrypoint    the program, in place of the image's
   ports         ports published on this computer: "8080:80"
@@ -33,9 +32,9 @@ _TEXT = """
   env_file      files with environment variables
   depends_on    services that start before this one
   networks      networks to connect to
-  healthcheck   !a command that tells whether it works
+  healthcheck   a command that tells whether it works
   restart       when to restart it
-  deploy        !replicas, limits, updates
+  deploy        replicas, limits, updates
   container_name  name of the container, in place of PROJECT-SERVICE-1
   hostname      host name in the container
   user          user name or id, and group
@@ -46,7 +45,7 @@ _TEXT = """
   configs       configs to mount
   secrets       secrets to mount under /run/secrets
   labels        labels of the container
-  logging       !where the log goes
+  logging       where the log goes
   init          run an init that forwards signals and reaps processes
   tty           allocate a pseudo terminal
   stdin_open    keep standard input open
@@ -58,7 +57,7 @@ _TEXT = """
   cap_add       add Linux capabilities
   cap_drop      take Linux capabilities away
   security_opt  security options
-  extends       !take over another service's settings
+  extends       take over another service's settings
   extra_hosts   lines in /etc/hosts
   dns           name servers
   dns_search    domains that are searched for short names
@@ -85,7 +84,7 @@ _TEXT = """
   cpuset        the CPUs it may run on
   pids_limit    most processes it may have
   shm_size      size of /dev/shm
-  ulimits       !resource limits
+  ulimits       resource limits
   sysctls       kernel settings of its namespaces
   devices       devices of the host
   device_cgroup_rules  rules for devices
@@ -100,7 +99,7 @@ _TEXT = """
   isolation     way of isolation (Windows)
   runtime       runtime that starts it
   storage_opt   options of the storage driver
-  blkio_config  !limits on disk access
+  blkio_config  limits on disk access
   oom_kill_disable  do not kill it for want of memory
   oom_score_adj  how readily it is killed for memory
   mac_address   address of its network card
@@ -108,11 +107,11 @@ _TEXT = """
   annotations   notes for the runtime
   attach        show its log in `up`
   label_file    files with labels
-  develop       !what happens when files change
+  develop       what happens when files change
   post_start    commands after it has started
   pre_stop      commands before it is stopped
-  credential_spec  !account of the service (Windows)
-  provider      !another program that provides this service
+  credential_spec  account of the service (Windows)
+  provider      another program that provides this service
   models        language models that it uses
   use_api_socket  give it the engine's socket
 /services/*/build
@@ -134,7 +133,7 @@ _TEXT = """
   additional_contexts  more folders, each under a name
   extra_hosts   lines in /etc/hosts for the RUN steps
   shm_size      size of /dev/shm in the RUN steps
-  ulimits       !resource limits of the RUN steps
+  ulimits       resource limits of the RUN steps
   entitlements  extra privileges of the build
   privileged    extended privileges for the RUN steps
   isolation     way of isolation (Windows)
@@ -154,17 +153,17 @@ _TEXT = """
   required      whether it is a fault when that one is missing
 /services/*/deploy
   replicas      how many containers
-  resources     !limits and reservations
-  restart_policy  !when to restart
-  update_config  !how an update goes on
-  rollback_config  !how going back goes on
-  placement     !on which nodes
+  resources     limits and reservations
+  restart_policy  when to restart
+  update_config  how an update goes on
+  rollback_config  how going back goes on
+  placement     on which nodes
   mode          replicated or global
   endpoint_mode  vip or dnsrr
   labels        labels of the service
 /services/*/deploy/resources
-  limits        !the most that it may use
-  reservations  !what is kept free for it
+  limits        the most that it may use
+  reservations  what is kept free for it
 /services/*/deploy/resources/limits
   cpus          CPUs, such as "0.5"
   memory        memory, such as 256M
@@ -231,10 +230,10 @@ _TEXT = """
   source        volume or folder
   target        path in the container
   read_only     nothing may be written
-  bind          !options of a folder
-  volume        !options of a volume
-  tmpfs         !options of memory
-  image         !options of an image
+  bind          options of a folder
+  volume        options of a volume
+  tmpfs         options of memory
+  image         options of an image
   consistency   how quickly changes show (macOS)
 /services/*/volumes[]/bind
   create_host_path  make the folder where it is missing
@@ -284,7 +283,7 @@ _TEXT = """
   target        where the files go in the container
   ignore        what not to watch
   include       what to watch
-  exec          !a command after the files are there
+  exec          a command after the files are there
   initial_sync  copy all at the start
 /services/*/develop/watch[]/exec
   command       the command
@@ -327,7 +326,7 @@ _TEXT = """
   name          its name, in place of PROJECT_NAME
   internal      no way out
   attachable    other containers may connect
-  ipam          !addresses
+  ipam          addresses
   driver_opts   options of the driver
   enable_ipv4   with IPv4
   enable_ipv6   with IPv6
@@ -383,18 +382,8 @@ def _read(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-#: path → key → what it means, without the mark.
-KEYS = {
-    path: {key: what.lstrip("!") for key, what in keys.items()}
-    for path, keys in _read(_TEXT).items()
-}
-#: The keys (with their paths) that have keys below them.
-PARENTS = frozenset(
-    f"{path.rstrip('/')}/{key}"
-    for path, keys in _read(_TEXT).items()
-    for key, what in keys.items()
-    if what.startswith("!")
-)
+#: path → key → what it means.
+KEYS = _read(_TEXT)
 _SWITCH = (("true", "yes"), ("false", "no"))
 _ORDER = (("stop-first", "the old one ends first"), ("start-first", "the new one starts first"))
 #: The values that a key may have, each with what it means.

@@ -92,6 +92,20 @@ _DIRECTIVES = (
     ("check=", "which checks to skip, or to take as errors"),
 )
 _GIVEN = ("TARGETPLATFORM", "TARGETOS", "TARGETARCH", "BUILDPLATFORM", "BUILDOS", "BUILDARCH")
+_VALUES: dict[str, tuple[tuple[str, str], ...]] = {
+    "--platform": (
+        *values.PLATFORMS,
+        ("$BUILDPLATFORM", "the builder's own"),
+        ("$TARGETPLATFORM", "the one that is asked for"),
+    ),
+    "--network": (
+        ("default", "as other steps"),
+        ("none", "no network"),
+        ("host", "the computer's"),
+    ),
+    "--security": (("sandbox", "as usual"), ("insecure", "with all privileges")),
+    "--keep-git-dir": (("true", "keep it"), ("false", "leave it out")),
+}
 _VARIABLE = re.compile(r"(?<!\\)\$(\{?)(\w*)$")
 _HEREDOC = re.compile(r"<<-?(['\"]?)([A-Za-z_]\w*)\1")
 
@@ -110,6 +124,10 @@ def complete(spot: Spot, wait: float) -> Found | None:
     if match := re.match(r"\s*#\s*(\w*)$", text):
         top = all(line.lstrip().startswith("#") for line in spot.above)
         return Found(match[1], begun(_DIRECTIVES, match[1]) if top else [])
+    return _after_keyword(text, spot, asked)
+
+
+def _after_keyword(text: str, spot: Spot, asked: Asked) -> Found:
     keyword, rest = _split(text)
     if keyword == "ONBUILD":
         if re.match(r"\s*\w*$", rest):
@@ -122,7 +140,7 @@ def complete(spot: Spot, wait: float) -> Found | None:
 
 def _split(text: str) -> tuple[str, str]:
     """The keyword and what follows it, the space before it too."""
-    keyword = text.split()[0]
+    keyword = text.split(maxsplit=1)[0]
     return keyword.upper(), text.lstrip()[len(keyword) :]
 
 
@@ -186,17 +204,7 @@ def _value(keyword: str, name: str, asked: Asked) -> list[Offer]:
         return [o for o in found if o.text.startswith(text)]
     if name == "--from":
         return [o for o in (*stages(asked), *images(asked)) if o.text.startswith(text)]
-    if name == "--platform":
-        usual = [(f"${given}", "given by the builder") for given in _GIVEN if "PLATFORM" in given]
-        return begun([*values.PLATFORMS, *usual], text)
-    if name == "--network":
-        usual = [("default", "as other steps"), ("none", "no network"), ("host", "the computer's")]
-        return begun(usual, text)
-    if name == "--security":
-        return begun([("sandbox", "as usual"), ("insecure", "with all privileges")], text)
-    if name == "--keep-git-dir":
-        return begun([("true", "keep it"), ("false", "leave it out")], text)
-    return []
+    return begun(_VALUES.get(name, ()), text)
 
 
 def _context(spot: Spot, asked: Asked) -> list[Offer]:
@@ -206,7 +214,7 @@ def _context(spot: Spot, asked: Asked) -> list[Offer]:
     except ValueError:
         return []
     folder = ""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == "--context":
             folder = following
         elif word.startswith("--context="):

@@ -100,7 +100,20 @@ def complete(spot: Spot, user: Mapping[str, Any], wait: float) -> Found | None:
     found = lookup(magic, tokens)
     if found is None:
         return Found(raw, _words(magic, tokens, raw))
+    return _after(found, spot, tokens, raw, user, wait)
+
+
+def _after(
+    found: tuple[Word, list[str]],
+    spot: Spot,
+    tokens: list[str],
+    raw: str,
+    user: Mapping[str, Any],
+    wait: float,
+) -> Found:
+    """What may stand after a word of the magic's."""
     word, rest = found
+    magic = spot.magic
     if not tokens and not raw.startswith("-") and (words := _words(magic, tokens, raw)):
         return Found(raw, [*words, *(_flags(word, State(), raw) if not raw else [])])
     if not rest and raw and tokens and (more := group(magic, " ".join(tokens))):

@@ -245,7 +245,7 @@ _DEFINED = re.compile(r"^[^#\n]*\.define[\s(]+[\"':]?([\w.-]+)", re.MULTILINE)
 
 
 def machines(asked: Asked) -> list[Offer]:
-    """The machines of the project, from its Vagrantfile and what vagrant has made: nothing is run."""
+    """The project's machines, from its Vagrantfile and what vagrant has made; nothing is run."""
     from course_magics.machines import live, project
 
     known = project.names(asked.folder)

@@ -1,4 +1,4 @@
-"""Where in a cell the cursor is: after one of our magics, in the first line of a cell, in its body."""
+"""Where in a cell the cursor is: on the line of one of our magics, or in the body of a cell."""
 
 from __future__ import annotations
 
