@@ -266,7 +266,7 @@ def _talking(engine: Engine, command: str) -> Iterator[APIClient]:
 
 
 def _near(api: APIClient, words: str) -> str | None:
-    """"did you mean …?" where the engine misses a name that is like one it has."""
+    """ "did you mean …?" where the engine misses a name that is like one it has."""
     from course_magics.engine import names
 
     near = names.near(api, words)
