@@ -80,7 +80,7 @@ def instruction(created_by: str) -> str:
     text = created_by.replace("/bin/sh -c #(nop) ", "").strip()
     if text.startswith("/bin/sh -c "):
         return "RUN " + text.removeprefix("/bin/sh -c ")
-    return text.removesuffix(" # buildkit")
+    return text.removesuffix(" # buildkit").replace("RUN /bin/sh -c ", "RUN ", 1)
 
 
 def _row(step: dict[str, Any], *, human: bool, full: bool) -> dict[str, Any]:

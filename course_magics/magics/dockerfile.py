@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from course_magics import settings
@@ -12,9 +13,9 @@ from course_magics.magics.grammar import Call, Flag, Magic, Word
 def _line(call: Call) -> str:
     """The same in a terminal: the Dockerfile comes from standard input."""
     words = call.line.removeprefix("docker").removesuffix("< CELL").strip()
+    words = re.sub(r" ?--strict(=\w+)?| ?--source[= ]\S+", "", f" {words}").strip()
     line = f"docker build {words}".strip()
     if call.context:
-        import re
         import shlex
 
         line = re.sub(r" ?--context[= ](\"[^\"]*\"|'[^']*'|\S+)", "", line)
@@ -28,6 +29,18 @@ def _build(call: Call) -> Any:
     if call.cell is None:
         raise OptionError(
             "the Dockerfile is missing", hint="type %%dockerfile (two %), and the file below it"
+        )
+    if call.check or call.strict or call.source:
+        from course_magics.containers.lint import lint
+
+        return lint(
+            call.cell,
+            _line(call),
+            target=call.target,
+            context=call.context,
+            build_args=call.build_arg,
+            sources=call.source,
+            strict=call.strict,
         )
     options = BuildOptions(
         tag=call.tag,
@@ -73,6 +86,9 @@ MAGIC = Magic(
                 Flag("--label", "label of the image", "list", "NAME=VALUE"),
                 Flag("--network", "network of the RUN steps", "text", "MODE"),
                 Flag("--add-host", "line in /etc/hosts for the RUN steps", "list", "NAME:IP"),
+                Flag("--check", "look for mistakes and build nothing"),
+                Flag("--strict", "with --check: fail for warnings, too"),
+                Flag("--source", "with --check: course, hadolint or buildkit", "list", "NAME"),
                 Flag("--pull", "fetch the base image even if it is here"),
             ),
             cell="the Dockerfile",

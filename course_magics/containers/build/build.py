@@ -57,6 +57,8 @@ def build(
     watch: called whenever the build has moved on. Returns the `Build`. Raises BuildError (a step
     failed, with `.result`), OptionError, EngineError, Interrupted.
     """
+    from course_magics.containers import lint
+
     options = options or BuildOptions()
     instructions = read(dockerfile)
     if not instructions:
@@ -68,6 +70,9 @@ def build(
         if not re.match(r"[A-Za-z_]\w*(=|$)", argument):
             raise OptionError(f"--build-arg takes NAME=VALUE, not {argument!r}")
     result = Build(instructions, options.tag, line)
+    for finding in lint.own(dockerfile, options.target):
+        own = [s for s in result.steps if s.instruction.line <= finding.line]
+        own[-1].findings.append(finding)
     builder = buildkit if use_buildkit() else classic
     with engine.talking(line) as api:
         try:

@@ -19,13 +19,18 @@ _HEREDOC = re.compile(r"<<-?(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction: keyword, its words on one line, the cell's line (from 1), its stage."""
+    """One instruction: keyword, its words on one line, the cell's line (from 1), its stage.
+
+    end: its last line, with its heredocs; body: what the heredocs hold.
+    """
 
     keyword: str
     text: str
     line: int
     stage: int
     stage_name: str = ""
+    end: int = 0
+    body: str = ""
 
     @property
     def makes_files(self) -> bool:
@@ -55,16 +60,21 @@ def read(dockerfile: str) -> list[Instruction]:
         if not text:
             continue  # a lone escape at the end of the file
         keyword = text.split(None, 1)[0].upper()
+        body: list[str] = []
         if keyword in ("RUN", "COPY", "ADD"):
             for match in _HEREDOC.finditer(text):
                 while at < len(lines) and lines[at].strip() != match[2]:
+                    body.append(lines[at])
                     at += 1
                 at += 1
         if keyword == "FROM":
             stage += 1
             words = text.split()
             name = words[-1] if len(words) > 3 and words[-2].upper() == "AS" else ""
-        found.append(Instruction(keyword, text, start + 1, max(stage, 0), name))
+        last = min(at, len(lines))
+        found.append(
+            Instruction(keyword, text, start + 1, max(stage, 0), name, last, "\n".join(body))
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from course_magics.containers.build.instructions import Instruction
+from course_magics.containers.lint.finding import Finding
 from course_magics.display import Block, Command, Grid, Line, Shown
 from course_magics.units import show_bytes
 
@@ -16,7 +17,10 @@ State = Literal["waiting", "running", "base", "cached", "built", "failed", "skip
 
 @dataclass
 class Step:
-    """One instruction of the build. seconds: how long it took; size: bytes its layer added."""
+    """One instruction of the build. seconds: how long it took; size: bytes its layer added.
+
+    findings: what lint finds on its lines.
+    """
 
     instruction: Instruction
     state: State = "waiting"
@@ -24,6 +28,7 @@ class Step:
     size: int | None = None
     output: bytearray = field(default_factory=bytearray)
     started: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
 
     def begin(self) -> None:
         """It runs from now on."""
@@ -122,12 +127,13 @@ class Build(Shown):
         ]
 
     def blocks(self) -> Sequence[Block]:
-        grid = Grid(
-            ["STEP", "INSTRUCTION", "", "TIME", "LAYER"],
-            self._cells(),
-            frozenset({"TIME", "LAYER"}),
-        )
-        blocks: list[Block] = [grid]
+        heads, rows = ["STEP", "INSTRUCTION", "", "TIME", "LAYER"], [*self._cells()]
+        told = [", ".join(f.rule for f in s.findings if f.level != "info") for s in self.steps]
+        table: list[tuple[str, ...]] = [*rows]
+        if any(told):  # the names alone: --check tells more
+            heads.append("LINT")
+            table = [(*row, words) for row, words in zip(rows, told, strict=True)]
+        blocks: list[Block] = [Grid(heads, table, frozenset({"TIME", "LAYER"}))]
         if self.image:
             name = self.tags[0] if self.tags else "image"
             counted = len(self.counted)
@@ -136,6 +142,8 @@ class Build(Shown):
             words = f"{name}: {show_bytes(self.size)} in {layers}, {cached}"
             blocks.append(Line(words, "good"))
         blocks += [Line(note, "warn") for note in self.notes]
+        if any(told):
+            blocks.append(Line("%%dockerfile --check tells what the LINT column means", "dim"))
         return [*blocks, Command(self.command)]
 
 

@@ -1,10 +1,11 @@
-"""The words of `%container` that judge an image: layers, compare. Ours, not docker's."""
+"""The words of `%container` that judge: layers, compare, lint. Ours, not docker's."""
 
 from __future__ import annotations
 
 import shlex
 from typing import Any
 
+from course_magics.errors import OptionError
 from course_magics.magics.grammar import Call, Flag, Word
 
 
@@ -25,6 +26,22 @@ def _compare(call: Call) -> Any:
     return compare(one, other, f"docker save {shlex.join(call.args)}", full=call.full)
 
 
+def _lint(call: Call) -> Any:
+    from course_magics.containers.lint import files, lint
+
+    if call.cell is not None:
+        if call.args:
+            raise OptionError(f"{call.sign}: the cell is the Dockerfile, so no file is named")
+        text, line = call.cell, "docker build --check - < CELL"
+    else:
+        text, line = files.dockerfile(call.args[0] if call.args else ".")
+    return lint(text, line, sources=call.source, strict=call.strict)
+
+
+LINT = (
+    Flag("--strict", "fail for warnings, too"),
+    Flag("--source", "ask only this one: course, hadolint, buildkit", "list", "NAME"),
+)
 _FULL = Flag("--full", "shorten nothing and leave nothing out")
 
 WORDS = (
@@ -70,5 +87,14 @@ WORDS = (
         offers=("image", "image"),
         examples=("%container compare course/debian course/python",),
         handler=_compare,
+    ),
+    Word(
+        "lint",
+        "what is wrong in a Dockerfile, line by line (docker build --check, and more)",
+        "[FILE]",
+        LINT,
+        cell="the Dockerfile",
+        examples=("%container lint", "%container lint --strict app/Dockerfile"),
+        handler=_lint,
     ),
 )
