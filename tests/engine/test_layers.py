@@ -1,12 +1,17 @@
 """`%container layers` and `compare` on images of the real engine; expected bytes by hand."""
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import docker
 import pytest
 
-from course_magics.errors import CheckError, EngineError, OptionError
+from course_magics.errors import CheckError, EngineError, Interrupted, OptionError
 
 from .conftest import Cell
 
@@ -133,3 +138,53 @@ def test_two_images(cell: Cell, name: str) -> None:
     same = cell(f"%container compare {name}-a {name}-a").result
     assert len(same) == 0
     assert same.config == []
+
+
+def test_an_interrupt_says_what_was_stopped(fails: Fails) -> None:
+    soon = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    soon.start()
+    error = fails("%container compare course/python course/python")
+    soon.join()
+    assert isinstance(error, Interrupted)
+    assert error.message == "interrupted: the images were not compared"
+
+
+def test_a_connection_that_breaks_in_the_middle(
+    fails: Fails, cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault is made here: what an engine that is killed sends, cut after a part of it."""
+    import urllib3
+
+    real = urllib3.HTTPResponse.read
+    calls: list[int] = []
+
+    def cut(self: urllib3.HTTPResponse, *args: object, **options: object) -> bytes:
+        if "decode_content" in options:
+            calls.append(1)
+            if len(calls) > 1:
+                raise urllib3.exceptions.ProtocolError("Connection broken: IncompleteRead")
+        return real(self, *args, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as during:
+        during.setattr(urllib3.HTTPResponse, "read", cut)
+        error = fails("%container layers course/python")
+    assert isinstance(error, EngineError)
+    assert "broke" in error.message
+    assert cell("%container layers course/busybox").result.layers
+
+
+def test_memory_does_not_grow_with_the_files_content(cell: Cell, name: str) -> None:
+    """60 MB of content in one file: a process that has loaded everything needs hardly more."""
+    cell(
+        f"%%dockerfile -t {name}\nFROM course/busybox\nRUN head -c 60000000 /dev/urandom > /large\n"
+    )
+    code = (
+        "import resource, sys\nfrom course_magics.containers.layers import layers\n"
+        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "layers('course/busybox', '')\nbefore = most()\nlayers(sys.argv[1], '')\n"
+        "print(most() - before)"
+    )
+    grown = subprocess.run(
+        [sys.executable, "-c", code, name], capture_output=True, text=True, check=True
+    )
+    assert int(grown.stdout) < 20_000  # kB
