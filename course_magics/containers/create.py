@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
+from course_magics.containers.endpoints import endpoints
 from course_magics.containers.login import HUB, advice, registry_of
+from course_magics.containers.mounts import host_path
 from course_magics.containers.options import RunOptions, config
+from course_magics.containers.since import since
 from course_magics.engine.stream import request
-from course_magics.errors import EngineError, closest
+from course_magics.errors import EngineError, OptionError, closest
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -39,20 +43,21 @@ def create(
     Raises EngineError (unknown image, name in use…) and OptionError (a bad flag).
     """
     body = config(image, command, options)
+    _check(api, options)
     for path in bound_paths(body):
         engine.current().mountable(path)
     body["Labels"] = {**labels.ours(foreground=foreground), **body["Labels"]}
     if options.pull == "always":
         fetch(api, image, options.platform, say=say, line=line)
     try:
-        return _post(api, body, options)
+        return _made(api, body, options)
     except Exception as error:
         if options.pull == "never" or not is_missing_image(error):
             if is_missing_image(error):
                 raise no_such_image(api, image, line) from None
             raise
     fetch(api, image, options.platform, say=say, line=line)
-    return _post(api, body, options)
+    return _made(api, body, options)
 
 
 def bound_paths(body: dict[str, Any]) -> list[str]:
@@ -76,6 +81,42 @@ def start(api: APIClient, container: str, publishes: bool = True) -> None:
     except EngineError:
         api.kill(container)
         raise
+
+
+def _check(api: APIClient, options: RunOptions) -> None:
+    """What can be known to fail before anything is made."""
+    if options.annotation:
+        since(api, "--annotation", "1.43")
+    if options.health_start_interval is not None:
+        since(api, "--health-start-interval", "1.44")
+    if options.cidfile and Path(host_path(options.cidfile)).exists():
+        raise OptionError(
+            f"--cidfile: there is a file {options.cidfile} already",
+            hint="if its container is not needed any more, remove the file",
+        )
+
+
+def _made(api: APIClient, body: dict[str, Any], options: RunOptions) -> str:
+    """Create it, connect it to its further networks, and write its id where that is wanted."""
+    id = _post(api, body, options)
+    try:
+        for further in endpoints(options)[1:]:
+            place = {**further.body(), "MacAddress": further.mac}
+            whom = {"Container": id, "EndpointConfig": place}
+            request(api, "POST", f"/networks/{further.name}/connect", json=whom)
+        if options.cidfile:
+            _write_id(Path(host_path(options.cidfile)), id)
+    except BaseException:
+        api.remove_container(id, force=True, v=True)
+        raise
+    return id
+
+
+def _write_id(file: Path, id: str) -> None:
+    try:
+        file.write_text(id)
+    except OSError as error:
+        raise OptionError(f"--cidfile: cannot write {file}: {error.strerror}") from None
 
 
 def _post(api: APIClient, body: dict[str, Any], options: RunOptions) -> str:

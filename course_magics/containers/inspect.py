@@ -39,6 +39,20 @@ class Inspected(Shown):
         return [Pre(json.dumps(self.data, indent=4)), Command(self.command)]
 
 
+#: kind → its path in the engine's API, in the order in which docker looks for a name.
+_PATHS = {
+    "container": "/containers/{}/json",
+    "image": "/images/{}/json",
+    "network": "/networks/{}",
+    "volume": "/volumes/{}",
+    "service": "/services/{}",
+    "task": "/tasks/{}",
+    "node": "/nodes/{}",
+    "secret": "/secrets/{}",
+    "config": "/configs/{}",
+    "plugin": "/plugins/{}/json",
+}
+#: What can be named when there is no Swarm.
 _KINDS = ("container", "image", "network", "volume")
 
 
@@ -51,14 +65,16 @@ def inspect(
     template: str | None = None,
     verbose: bool = False,
 ) -> Shown:
-    """What the engine knows of containers, images, networks or volumes called `names`.
+    """What the engine knows of the containers, images, networks… called `names`.
 
     kind: only look among these. template: as `--format`. size: with a container's sizes.
     verbose: with a network's tasks on all nodes of a Swarm. Raises EngineError for an unknown name.
     """
+    if kind and kind not in _PATHS:
+        raise OptionError(f"--type takes {', '.join(_PATHS)}, not {kind!r}")
     asked = {"container": {"size": 1} if size else {}, "network": {"verbose": 1} if verbose else {}}
     with engine.talking(line) as api:
-        data = [_find(api, name, [kind] if kind else _KINDS, asked) for name in names]
+        data = [_find(api, name, [kind] if kind else list(_PATHS), asked) for name in names]
     if template and template != "json":
         return formatted(data, template, line)
     return Inspected(data, line)
@@ -69,29 +85,24 @@ def _find(
 ) -> dict[str, Any]:
     from urllib.parse import quote
 
-    from docker.errors import NotFound
+    from docker.errors import APIError
 
     from course_magics.engine.stream import request
 
     safe = quote(name)  # a name with a `?` asks for nothing else
     for kind in kinds if name else ():
-        path = {
-            "container": f"/containers/{safe}/json",
-            "image": f"/images/{safe}/json",
-            "network": f"/networks/{safe}",
-            "volume": f"/volumes/{safe}",
-        }.get(kind)
-        if path is None:
-            raise OptionError(f"--type takes {', '.join(_KINDS)}, not {kind!r}")
         try:
+            path = _PATHS[kind].format(safe)
             return dict(request(api, "GET", path, params=asked.get(kind)).json())
-        except NotFound:
-            continue
+        except APIError as error:
+            # Where there is no Swarm, nobody can ask for its things: docker goes on as well.
+            if error.status_code != 404 and (kind in _KINDS or len(kinds) == 1):
+                raise
     ours = kinds[0] in ("network", "volume")
     near = closest(name, names_of(api, kinds[0]) if ours else _all_names(api))
     lists = f"%container {kinds[0]} ls" if ours else "%container ps -a and %container images"
     raise EngineError(
-        f"no such {' or '.join(kinds)}: {name}",
+        f"no such {' or '.join(kinds[: len(_KINDS)])}: {name}",
         hint=f"did you mean {near}?" if near else f"{lists} list{'s' if ours else ''} them",
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
+from course_magics.containers.since import since
 from course_magics.display import Block, Command, Grid, Line, Shown
 from course_magics.errors import CourseError, EngineError, Interrupted, closest
 
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 
 
 class Done(Shown):
-    """What was done to which things. names: those it was done to."""
+    """What was done to which things. names: those it was done to; notes: the engine's warnings."""
 
     def __init__(self, what: str, names: Sequence[str], command: str) -> None:
         self.what = what
         self.names = list(names)
+        self.notes: list[str] = []
         self.command = command
 
     def blocks(self) -> Sequence[Block]:
         line = f"{self.what} {', '.join(self.names)}" if self.names else "nothing to do"
-        return [Line(line), Command(self.command)]
+        return [Line(line), *(Line(n, "warn") for n in self.notes), Command(self.command)]
 
 
 def each(
@@ -124,20 +126,27 @@ def stop(names: Sequence[str], line: str, seconds: float | None, signal: str | N
     """Ask containers to end; kill after `seconds` (default: the container's own, or 10)."""
 
     def act(api: APIClient, name: str) -> None:
-        params: dict[str, Any] = {} if seconds is None else {"t": int(seconds)}
-        if signal:
-            params["signal"] = signal
-        _post(api, f"/containers/{name}/stop", params)
+        _post(api, f"/containers/{name}/stop", _grace(api, seconds, signal))
 
     return each(names, "stopped", act, line)
 
 
-def restart(names: Sequence[str], line: str, seconds: float | None) -> Done:
+def _grace(api: APIClient, seconds: float | None, signal: str | None) -> dict[str, Any]:
+    """How a container is asked to end. Raises EngineError for an engine that knows no signal."""
+    params: dict[str, Any] = {} if seconds is None else {"t": int(seconds)}
+    if signal:
+        since(api, "--signal", "1.42")
+        params["signal"] = signal
+    return params
+
+
+def restart(
+    names: Sequence[str], line: str, seconds: float | None, signal: str | None = None
+) -> Done:
     """Stop and start containers."""
-    params = {} if seconds is None else {"t": int(seconds)}
 
     def act(api: APIClient, name: str) -> None:
-        _post(api, f"/containers/{name}/restart", params)
+        _post(api, f"/containers/{name}/restart", _grace(api, seconds, signal))
         engine.current().published(name)
 
     return each(names, "restarted", act, line)
@@ -148,18 +157,23 @@ def kill(names: Sequence[str], line: str, signal: str | None) -> Done:
     return each(names, "killed", lambda api, n: api.kill(n, signal), line)
 
 
-def remove(names: Sequence[str], line: str, *, force: bool, volumes: bool) -> Done:
-    """Remove containers. force: also running ones, and no fault when there is none."""
+def remove(
+    names: Sequence[str], line: str, *, force: bool, volumes: bool, link: bool = False
+) -> Done:
+    """Remove containers. force: also running ones, and no fault when there is none.
+
+    link: the names are links (/web/db), of which only the link is removed.
+    """
     from docker.errors import NotFound
 
     def act(api: APIClient, name: str) -> None:
         try:
-            api.remove_container(name, force=force, v=volumes)
+            api.remove_container(name, force=force, v=volumes, link=link)
         except NotFound:
             if not force:
                 raise
 
-    return each(names, "removed", act, line)
+    return each(names, "removed", act, line, containers=not link)
 
 
 class Ended(Shown):

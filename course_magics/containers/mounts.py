@@ -14,6 +14,8 @@ from course_magics.units import read_bytes
 
 def host_path(text: str) -> str:
     """A path of this computer as a shell would read it: `~`, `$PWD`, `$(pwd)`, `./` work."""
+    if "\0" in text:
+        raise OptionError(f"a path cannot hold a null character: {text!r}")
     text = text.replace("$(pwd)", str(Path.cwd())).replace("`pwd`", str(Path.cwd()))
     text = os.path.expandvars(text.replace("$PWD", str(Path.cwd())))
     return str(Path(os.path.abspath(Path(text).expanduser())))  # noqa: PTH100 - keeps symlinks

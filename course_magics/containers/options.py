@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from course_magics.containers import mounts, ports
+from course_magics.containers import devices, mounts, ports
+from course_magics.containers.endpoints import Endpoint, endpoints
 from course_magics.errors import OptionError
 
 
@@ -24,6 +25,9 @@ class RunOptions:
 
     name: str | None = None
     rm: bool = False
+    attach: list[str] = field(default_factory=list)
+    sig_proxy: bool = True
+    cidfile: str | None = None
     interactive: bool = False
     tty: bool = False
     env: list[str] = field(default_factory=list)
@@ -46,6 +50,8 @@ class RunOptions:
     ip: str | None = None
     add_host: list[str] = field(default_factory=list)
     ip6: str | None = None
+    link_local_ip: list[str] = field(default_factory=list)
+    mac_address: str | None = None
     dns: list[str] = field(default_factory=list)
     dns_search: list[str] = field(default_factory=list)
     dns_option: list[str] = field(default_factory=list)
@@ -59,7 +65,20 @@ class RunOptions:
     cpuset_mems: str | None = None
     cpu_period: int | None = None
     cpu_quota: int | None = None
+    cpu_rt_period: int | None = None
+    cpu_rt_runtime: int | None = None
+    cpu_count: int | None = None
+    cpu_percent: int | None = None
+    io_maxbandwidth: int | None = None
+    io_maxiops: int | None = None
+    kernel_memory: int | None = None
+    isolation: str | None = None
     blkio_weight: int | None = None
+    blkio_weight_device: list[str] = field(default_factory=list)
+    device_read_bps: list[str] = field(default_factory=list)
+    device_write_bps: list[str] = field(default_factory=list)
+    device_read_iops: list[str] = field(default_factory=list)
+    device_write_iops: list[str] = field(default_factory=list)
     memory_swappiness: int | None = None
     oom_kill_disable: bool = False
     oom_score_adj: int | None = None
@@ -73,6 +92,7 @@ class RunOptions:
     ulimit: list[str] = field(default_factory=list)
     sysctl: list[str] = field(default_factory=list)
     device: list[str] = field(default_factory=list)
+    gpus: str | None = None
     read_only: bool = False
     privileged: bool = False
     cap_add: list[str] = field(default_factory=list)
@@ -88,12 +108,14 @@ class RunOptions:
     stop_timeout: int | None = None
     label: list[str] = field(default_factory=list)
     label_file: list[str] = field(default_factory=list)
+    annotation: list[str] = field(default_factory=list)
     log_driver: str | None = None
     log_opt: list[str] = field(default_factory=list)
     health_cmd: str | None = None
     health_interval: float | None = None
     health_timeout: float | None = None
     health_start_period: float | None = None
+    health_start_interval: float | None = None
     health_retries: int | None = None
     no_healthcheck: bool = False
     platform: str | None = None
@@ -104,6 +126,11 @@ class RunOptions:
     def publishes(self) -> bool:
         """Whether it publishes ports."""
         return bool(self.publish) or self.publish_all
+
+    def attaches(self, stream: str) -> bool:
+        """Whether a foreground run has this stream: stdin, stdout or stderr."""
+        wanted = [s.lower() for s in self.attach]
+        return stream in wanted if wanted else stream != "stdin" or self.interactive
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> RunOptions:
@@ -117,6 +144,7 @@ def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any
     o = options
     _check(o)
     bindings = ports.published(o.publish)
+    first = endpoints(o)[0]
     body: dict[str, Any] = {
         "Image": image,
         "Cmd": command or None,
@@ -134,18 +162,16 @@ def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any
         "ExposedPorts": {port: {} for port in (*ports.exposed(o.expose), *bindings)},
         "Volumes": {mounts.anonymous(v): {} for v in o.volume if ":" not in v},
         "StopSignal": o.stop_signal or "",
-        "HostConfig": _host(o, bindings),
+        "HostConfig": _host(o, bindings, first),
     }
+    if first.mac:
+        body["MacAddress"] = first.mac
     if o.stop_timeout is not None:
         body["StopTimeout"] = o.stop_timeout
     if health := _health(o):
         body["Healthcheck"] = health
-    if o.network and not o.network[0].startswith("container:"):
-        endpoint = {
-            "Aliases": o.network_alias or None,
-            "IPAMConfig": {"IPv4Address": o.ip or "", "IPv6Address": o.ip6 or ""},
-        }
-        body["NetworkingConfig"] = {"EndpointsConfig": {o.network[0]: endpoint}}
+    if o.network and not first.name.startswith("container:"):
+        body["NetworkingConfig"] = {"EndpointsConfig": {first.name: first.body()}}
     return body
 
 
@@ -155,13 +181,9 @@ def _check(o: RunOptions) -> None:
         raise OptionError("--restart and --rm exclude each other", hint="leave one of them out")
     if o.no_healthcheck and (o.health_cmd is not None or o.health_interval is not None):
         raise OptionError("--no-healthcheck and --health-… exclude each other")
-    built_in = not o.network or o.network[0] in ("default", "bridge", "host", "none")
-    if built_in and (o.network_alias or o.ip or o.ip6):
-        flag = "--network-alias" if o.network_alias else "--ip" if o.ip else "--ip6"
-        raise OptionError(
-            f"{flag} needs a network of your own",
-            hint="make one with `docker network create NAME`, and add --network NAME",
-        )
+    for stream in o.attach:
+        if stream.lower() not in ("stdin", "stdout", "stderr"):
+            raise OptionError(f"-a takes stdin, stdout or stderr, not {stream!r}")
     for address in o.dns:
         try:
             ipaddress.ip_address(address)
@@ -169,7 +191,9 @@ def _check(o: RunOptions) -> None:
             raise OptionError(f"--dns takes an IP address, not {address!r}") from None
 
 
-def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
+def _host(
+    o: RunOptions, bindings: dict[str, list[dict[str, str]]], first: Endpoint
+) -> dict[str, Any]:
     host: dict[str, Any] = {
         "AutoRemove": o.rm,
         "Binds": [mounts.bind(v) for v in o.volume if ":" in v],
@@ -178,7 +202,7 @@ def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str,
         "Tmpfs": dict(mounts.tmpfs(t) for t in o.tmpfs),
         "PortBindings": bindings,
         "PublishAllPorts": o.publish_all,
-        "NetworkMode": o.network[0] if o.network else "default",
+        "NetworkMode": first.name,
         "ExtraHosts": [_checked(h, r"[^:]+[:=].+", "--add-host", "NAME:IP") for h in o.add_host],
         "Dns": o.dns,
         "DnsSearch": o.dns_search,
@@ -196,13 +220,28 @@ def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str,
         "UTSMode": o.uts or "",
         "Memory": o.memory or 0,
         "MemoryReservation": o.memory_reservation or 0,
-        "MemorySwap": _swap(o.memory_swap),
+        "MemorySwap": swap(o.memory_swap),
         "CpuShares": o.cpu_shares or 0,
         "CpusetCpus": o.cpuset_cpus or "",
         "CpusetMems": o.cpuset_mems or "",
         "CpuPeriod": o.cpu_period or 0,
         "CpuQuota": o.cpu_quota or 0,
+        "CpuRealtimePeriod": o.cpu_rt_period or 0,
+        "CpuRealtimeRuntime": o.cpu_rt_runtime or 0,
+        "CpuCount": o.cpu_count or 0,
+        "CpuPercent": o.cpu_percent or 0,
+        "IOMaximumBandwidth": o.io_maxbandwidth or 0,
+        "IOMaximumIOps": o.io_maxiops or 0,
+        "KernelMemory": o.kernel_memory or 0,
+        "Isolation": o.isolation or "",
         "BlkioWeight": o.blkio_weight or 0,
+        "BlkioWeightDevice": devices.weights(o.blkio_weight_device),
+        "BlkioDeviceReadBps": devices.rates(o.device_read_bps, "--device-read-bps", sizes=True),
+        "BlkioDeviceWriteBps": devices.rates(o.device_write_bps, "--device-write-bps", sizes=True),
+        "BlkioDeviceReadIOps": devices.rates(o.device_read_iops, "--device-read-iops", sizes=False),
+        "BlkioDeviceWriteIOps": devices.rates(
+            o.device_write_iops, "--device-write-iops", sizes=False
+        ),
         "MemorySwappiness": o.memory_swappiness,
         "OomKillDisable": o.oom_kill_disable,
         "OomScoreAdj": o.oom_score_adj or 0,
@@ -212,17 +251,21 @@ def _host(o: RunOptions, bindings: dict[str, list[dict[str, str]]]) -> dict[str,
         "StorageOpt": _pairs(o.storage_opt, [], "--storage-opt"),
         "VolumeDriver": o.volume_driver or "",
         "PidsLimit": o.pids_limit,
-        "Ulimits": [_ulimit(u) for u in o.ulimit],
+        "Ulimits": [devices.ulimit(u) for u in o.ulimit],
         "Sysctls": _pairs(
             [_checked(s, r"[^=]+=.*", "--sysctl", "NAME=VALUE") for s in o.sysctl], [], "--sysctl"
         ),
-        "Devices": [_device(d) for d in o.device],
-        "RestartPolicy": _restart(o.restart),
+        "Devices": [devices.device(d) for d in o.device],
+        "RestartPolicy": restart_policy(o.restart),
     }
     if o.cpus is not None:
         if o.cpus < 0:
             raise OptionError("--cpus takes a number of CPUs such as 0.5, not a negative one")
         host["NanoCpus"] = round(o.cpus * 1e9)
+    if o.gpus:
+        host["DeviceRequests"] = [devices.gpus(o.gpus)]
+    if o.annotation:
+        host["Annotations"] = _pairs(o.annotation, [], "--annotation")
     if o.init:
         host["Init"] = True
     if o.shm_size is not None:
@@ -296,7 +339,8 @@ def _security(item: str) -> str:
         raise OptionError(f"--security-opt: cannot read the profile {value}: {error}") from None
 
 
-def _swap(text: str | None) -> int:
+def swap(text: str | None) -> int:
+    """`--memory-swap` in bytes; -1: no limit; 0: not said. Raises OptionError."""
     from course_magics.units import read_bytes
 
     if text in (None, "-1"):
@@ -307,38 +351,8 @@ def _swap(text: str | None) -> int:
         raise OptionError(f"--memory-swap takes {error} or -1, not {text!r}") from None
 
 
-_ULIMITS = (
-    *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile"),
-    *("nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),
-)
-
-
-def _ulimit(item: str) -> dict[str, Any]:
-    match = re.fullmatch(r"([a-z]+)=(-?\d+)(?::(-?\d+))?", item)
-    if not match or match[1] not in _ULIMITS:
-        raise OptionError(
-            f"--ulimit takes NAME=SOFT[:HARD], such as nofile=1024, not {item!r}",
-            hint=f"the names: {', '.join(_ULIMITS)}",
-        )
-    soft, hard = int(match[2]), int(match[3] or match[2])
-    if hard != -1 and (soft > hard or soft == -1):
-        raise OptionError(f"--ulimit: the soft limit is above the hard one: {item!r}")
-    return {"Name": match[1], "Soft": soft, "Hard": hard}
-
-
-def _device(item: str) -> dict[str, str]:
-    parts = item.split(":")
-    rights = parts.pop() if len(parts) > 1 and re.fullmatch("[rwm]{1,3}", parts[-1]) else "rwm"
-    if len(parts) > 2 or not all(p.startswith("/") for p in parts):
-        raise OptionError(f"--device takes /dev/HERE[:/dev/THERE[:rwm]], not {item!r}")
-    return {
-        "PathOnHost": parts[0],
-        "PathInContainer": parts[-1],
-        "CgroupPermissions": rights,
-    }
-
-
-def _restart(text: str | None) -> dict[str, Any]:
+def restart_policy(text: str | None) -> dict[str, Any]:
+    """`--restart` as the engine takes it. Raises OptionError."""
     name, _, count = (text or "no").partition(":")
     allowed = ("no", "always", "unless-stopped", "on-failure")
     if name not in allowed or (count and (name != "on-failure" or not count.isdigit())):
@@ -358,6 +372,7 @@ def _health(o: RunOptions) -> dict[str, Any]:
         ("Interval", o.health_interval),
         ("Timeout", o.health_timeout),
         ("StartPeriod", o.health_start_period),
+        ("StartInterval", o.health_start_interval),
     ):
         if seconds is not None:
             found[name] = round(seconds * 1e9)

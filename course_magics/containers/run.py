@@ -71,7 +71,7 @@ def run_foreground(
     """
     options = options or RunOptions()
     options.interactive = options.interactive or stdin is not None
-    if options.interactive:
+    if options.attaches("stdin"):
         # Closing its input means nothing to a terminal: a shell would wait for ever. Docker's own
         # CLI refuses the two together unless somebody sits at a real terminal.
         options.tty = False
@@ -82,12 +82,15 @@ def run_foreground(
         reap_once(api)
         id = None
         try:
-            id = create(api, image, list(command), options, foreground=True, say=say, line=line)
+            id = create(
+                api, image, list(command), options, foreground=options.sig_proxy, say=say, line=line
+            )
             result.exit_code = _follow(api, id, options, out, err, stdin, line)
         except KeyboardInterrupt:
             if id is None:
                 _remove_just_made(api, image, options)
-            raise Interrupted(_stop(api, id, options), command=line) from None
+            said = _left(api, id) if id and not options.sig_proxy else _stop(api, id, options)
+            raise Interrupted(said, command=line) from None
         except BaseException as error:
             if id is not None and options.rm:
                 _remove(api, id)
@@ -151,7 +154,8 @@ def _follow(
     line: str,
 ) -> int:
     """Attach, start, pump, wait; in this order, or the beginning or the end may be missed."""
-    streams = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(options.interactive)}
+    feeds = options.attaches("stdin")
+    streams = {s: int(options.attaches(s)) for s in ("stdin", "stdout", "stderr")} | {"stream": 1}
     attached = Attached(api, f"/containers/{id}/attach", params=streams)
     until = "removed" if options.rm else "next-exit"
     waiting = request(
@@ -162,7 +166,7 @@ def _follow(
             start_it(api, id, options.publishes)
         except Exception as error:
             raise start_error(error, line) from None
-        if options.interactive:
+        if feeds:
             attached.feed(stdin or b"")
         pump(attached.chunks(), out, err, tty=options.tty)
         return int(waiting.json()["StatusCode"])
@@ -210,6 +214,11 @@ def _stop(api: APIClient, id: str | None, options: RunOptions) -> str:
         _remove(api, id)
         return f"interrupted: {name} was killed and removed"
     return f"interrupted: {name} was killed"
+
+
+def _left(api: APIClient, id: str) -> str:
+    """With --sig-proxy=false an interrupt is not the container's business."""
+    return f"stopped watching; {api.inspect_container(id)['Name'].lstrip('/')} goes on"
 
 
 def _remove(api: APIClient, id: str) -> None:

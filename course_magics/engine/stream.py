@@ -59,14 +59,19 @@ class Attached:
         while piece := self._reader.read1(_PIECE):
             yield piece
 
-    def feed(self, data: bytes) -> None:
-        """Send `data` as the program's whole standard input, while its output is being read."""
-        threading.Thread(target=self._send, args=(data,), daemon=True).start()
+    def feed(self, data: bytes, *, end: bool = True) -> None:
+        """Send `data` as the program's standard input, while its output is being read.
 
-    def _send(self, data: bytes) -> None:
+        end: nothing more will come. A container whose input stays open for others (made with
+        `-d -i`) is not told so, and the engine would take it for the end of this connection.
+        """
+        threading.Thread(target=self._send, args=(data, end), daemon=True).start()
+
+    def _send(self, data: bytes, end: bool) -> None:
         try:
             self._socket.sendall(data)
-            self._socket.shutdown(socket.SHUT_WR)
+            if end:
+                self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the program ended without reading all of it, as `yes | head` does
 

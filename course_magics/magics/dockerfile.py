@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from course_magics import settings
 from course_magics.errors import OptionError
+from course_magics.magics.container import build
 from course_magics.magics.grammar import Call, Flag, Magic, Word
 
 
@@ -24,7 +24,7 @@ def _line(call: Call) -> str:
 
 
 def _build(call: Call) -> Any:
-    from course_magics.containers.build import BuildOptions, build
+    from course_magics.containers.build import BuildOptions
 
     if call.cell is None:
         raise OptionError(
@@ -42,24 +42,9 @@ def _build(call: Call) -> Any:
             sources=call.source,
             strict=call.strict,
         )
-    options = BuildOptions(
-        tag=call.tag,
-        build_arg=call.build_arg,
-        label=call.label,
-        target=call.target,
-        context=call.context,
-        platform=call.platform,
-        network=call.network,
-        add_host=call.add_host,
-        no_cache=call.no_cache,
-        pull=call.pull,
-    )
-    if not settings.current().live:
-        return build(call.cell, options, line=_line(call))
-    from course_magics.widgets.build import live
-
-    with live() as watch:
-        return build(call.cell, options, line=_line(call), watch=watch)
+    # -o is ours here (a cell has no `x = …`); docker's --output is `%container build -o`'s.
+    options = BuildOptions.from_flags({**call.flags, "output": None})
+    return build.run(call.cell, options, _line(call), quiet=call.quiet)
 
 
 MAGIC = Magic(
@@ -71,10 +56,6 @@ MAGIC = Magic(
             "build an image; the cell is the Dockerfile",
             "",
             (
-                Flag("-t --tag", "name of the image", "list", "NAME[:TAG]"),
-                Flag("--build-arg", "value of an ARG", "list", "NAME=VALUE", offers="build-arg"),
-                Flag("--target", "stop at this stage", "text", "STAGE", offers="stage"),
-                Flag("--no-cache", "build every step anew"),
                 Flag(
                     "--context",
                     "the folder that COPY and ADD read from (none unless named)",
@@ -82,14 +63,10 @@ MAGIC = Magic(
                     "DIR",
                     offers="folder",
                 ),
-                Flag("--platform", "platform of the image", "text", "OS/ARCH"),
-                Flag("--label", "label of the image", "list", "NAME=VALUE"),
-                Flag("--network", "network of the RUN steps", "text", "MODE"),
-                Flag("--add-host", "line in /etc/hosts for the RUN steps", "list", "NAME:IP"),
                 Flag("--check", "look for mistakes and build nothing"),
                 Flag("--strict", "with --check: fail for warnings, too"),
                 Flag("--source", "with --check: course, hadolint or buildkit", "list", "NAME"),
-                Flag("--pull", "fetch the base image even if it is here"),
+                *build.BUILD,
             ),
             cell="the Dockerfile",
             examples=(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
 from course_magics.containers.build import buildkit, classic
@@ -20,6 +21,7 @@ from course_magics.containers.build.instructions import (
 )
 from course_magics.containers.build.result import Build, Step
 from course_magics.containers.create import no_such_image
+from course_magics.containers.mounts import host_path
 from course_magics.errors import BuildError, CourseError, Interrupted, OptionError, closest
 
 if TYPE_CHECKING:
@@ -31,7 +33,11 @@ _LAST_LINES = 12
 
 @dataclass
 class BuildOptions:
-    """The flags of `docker build` that a cell takes."""
+    """The flags of `docker build` that a cell takes.
+
+    context: the folder; None: an empty one. file: the Dockerfile's path, when it is not a text
+    that comes from elsewhere. shm_size in bytes.
+    """
 
     tag: list[str] = field(default_factory=list)
     build_arg: list[str] = field(default_factory=list)
@@ -43,6 +49,40 @@ class BuildOptions:
     add_host: list[str] = field(default_factory=list)
     no_cache: bool = False
     pull: bool = False
+    file: str | None = None
+    cache_from: list[str] = field(default_factory=list)
+    cgroup_parent: str | None = None
+    shm_size: int | None = None
+    ulimit: list[str] = field(default_factory=list)
+    iidfile: str | None = None
+    # From here on: BuildKit's alone.
+    allow: list[str] = field(default_factory=list)
+    annotation: list[str] = field(default_factory=list)
+    attest: list[str] = field(default_factory=list)
+    build_context: list[str] = field(default_factory=list)
+    builder: str | None = None
+    cache_to: list[str] = field(default_factory=list)
+    metadata_file: str | None = None
+    no_cache_filter: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    provenance: str | None = None
+    push: bool = False
+    sbom: str | None = None
+    secret: list[str] = field(default_factory=list)
+    ssh: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, Any]) -> BuildOptions:
+        """From a cell's flags; flags that are not build's own are left out."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in flags.items() if k in known and v is not None})
+
+
+#: The options that only BuildKit has.
+BUILDKIT_ONLY = (
+    *("allow", "annotation", "attest", "build_context", "builder", "cache_to", "metadata_file"),
+    *("no_cache_filter", "output", "provenance", "push", "sbom", "secret", "ssh"),
+)
 
 
 def build(
@@ -63,7 +103,7 @@ def build(
     instructions = read(dockerfile)
     if not instructions:
         raise OptionError(
-            "the cell holds no Dockerfile",
+            f"{options.file or 'the cell'} holds no Dockerfile",
             hint="begin with FROM, for instance: FROM course/busybox",
         )
     for argument in options.build_arg:
@@ -74,6 +114,8 @@ def build(
         own = [s for s in result.steps if s.instruction.line <= finding.line]
         own[-1].findings.append(finding)
     builder = buildkit if use_buildkit() else classic
+    if builder is classic:
+        _check_classic(options)
     with engine.talking(line) as api:
         try:
             builder.build(api, dockerfile, options, result, lambda: watch(result))
@@ -86,7 +128,12 @@ def build(
             watch(result)
             raise _explain(api, failure, result, instructions, options, line) from None
         result.finish()
+        if not result.image:  # --output wrote files instead
+            watch(result)
+            return result
         details = api.inspect_image(result.image)
+    if options.iidfile:
+        _write_id(options.iidfile, result.image)
     result.size = details["Size"]
     result.layers = len(details["RootFS"].get("Layers") or ())
     watch(result)
@@ -101,6 +148,22 @@ def use_buildkit() -> bool:
             raise OptionError(f"COURSE_BUILDER is classic or buildkit, not {wanted!r}")
         return wanted == "buildkit"
     return buildkit.plugin() is not None
+
+
+def _check_classic(options: BuildOptions) -> None:
+    for key in BUILDKIT_ONLY:
+        if getattr(options, key):
+            raise OptionError(
+                f"--{key.replace('_', '-')} needs BuildKit, and it does not build here",
+                hint="install Docker's buildx plugin (Debian 13: docker-buildx)",
+            )
+
+
+def _write_id(name: str, id: str) -> None:
+    try:
+        Path(host_path(name)).write_text(id)
+    except OSError as error:
+        raise OptionError(f"--iidfile: cannot write {name}: {error.strerror}") from None
 
 
 def _open_step(result: Build) -> Step | None:

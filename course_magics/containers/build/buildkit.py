@@ -25,6 +25,7 @@ from course_magics import engine, labels
 from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
+from course_magics.containers.mounts import host_path
 from course_magics.errors import EngineError
 from course_magics.units import show_bytes
 
@@ -78,21 +79,38 @@ def build(
     with tempfile.TemporaryDirectory(prefix="course-magics-") as place:
         ids = Path(place) / "image-id"
         reader = _Reader(result, moved)
-        rest = _run(_words(options, folder, ids), dockerfile, reader)
-        if not ids.is_file():
+        status, rest = _run(_words(options, folder, ids), dockerfile, reader)
+        if status or not (ids.is_file() or options.output):
             reader.fail(rest)
-        result.image = ids.read_text().strip()
-    _layer_sizes(api, result)
+        # With --output there is maybe no image on the engine, but files elsewhere.
+        result.image = ids.read_text().strip() if ids.is_file() else ""
+    if options.output:
+        result.notes.append(f"written: {' '.join(options.output)}")
+    if result.image:
+        _layer_sizes(api, result)
 
 
 def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
-    words = ["docker", "buildx", "build", "--progress=rawjson", f"--iidfile={ids}", "--load"]
+    words = ["docker", "buildx", "build", "--progress=rawjson"]
+    words += [] if options.output else [f"--iidfile={ids}"]
+    words += [] if options.output or options.push else ["--load"]
     image = [f"{k}={v}" for k, v in labels.image().items()]
     for flag, values in (
         ("-t", options.tag),
         ("--build-arg", options.build_arg),
         ("--label", [*image, *options.label]),
         ("--add-host", options.add_host),
+        ("--allow", options.allow),
+        ("--annotation", options.annotation),
+        ("--attest", options.attest),
+        ("--build-context", options.build_context),
+        ("--cache-from", options.cache_from),
+        ("--cache-to", options.cache_to),
+        ("--no-cache-filter", options.no_cache_filter),
+        ("--output", options.output),
+        ("--secret", options.secret),
+        ("--ssh", options.ssh),
+        ("--ulimit", options.ulimit),
     ):
         for value in values:
             words += [flag, value]
@@ -100,14 +118,23 @@ def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
         ("--target", options.target),
         ("--platform", options.platform),
         ("--network", options.network),
+        ("--builder", options.builder),
+        ("--cgroup-parent", options.cgroup_parent),
+        ("--metadata-file", options.metadata_file),
+        ("--provenance", options.provenance),
+        ("--sbom", options.sbom),
+        ("--shm-size", options.shm_size and str(options.shm_size)),
     ):
         words += [flag, one] if one else []
     words += ["--no-cache"] * options.no_cache + ["--pull"] * options.pull
-    return [*words, "-f", "-", str(folder)] if folder else [*words, "-"]
+    words += ["--push"] * options.push
+    if folder is None:
+        return [*words, "-"]
+    return [*words, "-f", host_path(options.file) if options.file else "-", str(folder)]
 
 
-def _run(words: list[str], dockerfile: str, reader: _Reader) -> str:
-    """Run buildx and feed its events to `reader`; returns what it said beside them."""
+def _run(words: list[str], dockerfile: str, reader: _Reader) -> tuple[int, str]:
+    """Run buildx and feed its events to `reader`; its status, and what it said beside them."""
     environment = {**os.environ, **engine.current().environment, "DOCKER_CONTEXT": ""}
     del environment["DOCKER_CONTEXT"]
     environment["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
@@ -136,7 +163,7 @@ def _run(words: list[str], dockerfile: str, reader: _Reader) -> str:
         process.wait()
     finally:
         _end(process)
-    return "".join(rest)
+    return process.returncode, "".join(rest)
 
 
 def _feed(pipe: IO[bytes], text: str) -> None:

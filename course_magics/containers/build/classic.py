@@ -11,6 +11,7 @@ from course_magics import labels
 from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
+from course_magics.containers.devices import ulimit
 from course_magics.engine.stream import request
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ def _params(options: BuildOptions) -> dict[str, Any]:
         **({"platform": options.platform} if options.platform else {}),
         **({"networkmode": options.network} if options.network else {}),
         **({"extrahosts": json.dumps(options.add_host)} if options.add_host else {}),
+        **({"cachefrom": json.dumps(options.cache_from)} if options.cache_from else {}),
+        **({"cgroupparent": options.cgroup_parent} if options.cgroup_parent else {}),
+        **({"shmsize": options.shm_size} if options.shm_size else {}),
+        **({"ulimits": json.dumps([ulimit(u) for u in options.ulimit])} if options.ulimit else {}),
     }
 
 

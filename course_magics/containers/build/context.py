@@ -19,12 +19,31 @@ LARGE = 100 * 1024 * 1024
 
 
 def folder(name: str) -> Path:
-    """`--context` as a folder. Raises OptionError when it is none."""
+    """The context as a folder. Raises OptionError when it is none."""
     path = Path(host_path(name))
     if not path.is_dir():
         what = "is no folder" if path.exists() else "does not exist"
-        raise OptionError(f"--context: {name} {what}", hint="name the folder that COPY reads from")
+        raise OptionError(f"context: {name} {what}", hint="name the folder that COPY reads from")
     return path
+
+
+def dockerfile(context: str, file: str | None) -> tuple[str, str]:
+    """The Dockerfile's path and text: `file`, else the one in the folder `context`.
+
+    Raises OptionError.
+    """
+    here = folder(context)
+    path = Path(host_path(file)) if file else here / "Dockerfile"
+    if not file and not path.exists() and (here / "dockerfile").exists():
+        path = here / "dockerfile"
+    try:
+        return str(path), path.read_text("utf-8").lstrip("\ufeff")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise OptionError(
+            f"cannot read the Dockerfile {file or path}: {reason}",
+            hint=None if file else "-f FILE names one that is called otherwise",
+        ) from None
 
 
 def pack(dockerfile: str, context: Path | None) -> tuple[IO[bytes], str | None]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from course_magics.magics.container import (
+    archives,
+    build,
+    change,
     context,
     life,
     look,
     networks,
+    prune,
     quality,
     registries,
     system,
     volumes,
+    watch,
 )
 from course_magics.magics.grammar import Magic
 
@@ -20,6 +25,11 @@ MAGIC = Magic(
     (
         *life.WORDS,
         *look.WORDS,
+        *build.WORDS,
+        *change.WORDS,
+        *watch.WORDS,
+        *archives.WORDS,
+        *prune.WORDS,
         *registries.WORDS,
         *networks.WORDS,
         *volumes.WORDS,

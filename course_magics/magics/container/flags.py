@@ -20,11 +20,25 @@ PROGRAM = (
     Flag("--privileged", "give extended privileges"),
 )
 DETACH = Flag("-d --detach", "run in the background")
+DETACH_KEYS = Flag("--detach-keys", "of no effect: nobody types keys into a cell", "text", "KEYS")
+TRUST = Flag(
+    "--disable-content-trust",
+    "always so: signatures are not checked here",
+    default=True,
+    values=("true",),
+)
 
 CREATE = (
     *ENVIRONMENT,
     *PROGRAM,
+    Flag(
+        "-a --attach",
+        "the streams that the cell has: stdin, stdout, stderr (not with -d)",
+        "list",
+        "STREAM",
+    ),
     Flag("--name", "name of the container", "text", "NAME"),
+    Flag("--cidfile", "write the container's id to this file", "text", "FILE"),
     Flag("--rm", "remove the container when it ends"),
     Flag("-p --publish", "publish a port on this computer", "list", "[IP:][HOST:]CONTAINER[/udp]"),
     Flag("-P --publish-all", "publish all exposed ports on free ports"),
@@ -41,9 +55,17 @@ CREATE = (
     Flag("--entrypoint", "replace the image's entry point", "text", "PROGRAM"),
     Flag("-h --hostname", "host name in the container", "text", "NAME"),
     Flag("--domainname", "domain name in the container", "text", "NAME"),
-    Flag("--net --network", "connect to a network", "list", "NETWORK", offers="network"),
+    Flag(
+        "--net --network",
+        "connect to a network: its name, or name=…,alias=…,ip=…",
+        "list",
+        "NETWORK",
+        offers="network",
+    ),
     Flag("--net-alias --network-alias", "another name on that network", "list", "NAME"),
     Flag("--ip", "IPv4 address on that network", "text", "ADDRESS"),
+    Flag("--link-local-ip", "link-local address on that network", "list", "ADDRESS"),
+    Flag("--mac-address", "MAC address on that network", "text", "ADDRESS"),
     Flag("--add-host", "add a line to /etc/hosts", "list", "NAME:IP"),
     Flag("--ip6", "IPv6 address on that network", "text", "ADDRESS"),
     Flag("--dns", "name server", "list", "ADDRESS"),
@@ -59,7 +81,15 @@ CREATE = (
     Flag("--cpuset-mems", "the memory nodes it may use", "text", "0,1"),
     Flag("--cpu-period", "length of the scheduler's period", "integer", "MICROSECONDS"),
     Flag("--cpu-quota", "CPU time it may use in a period", "integer", "MICROSECONDS"),
+    Flag("--cpu-rt-period", "period of the real-time scheduler", "integer", "MICROSECONDS"),
+    Flag("--cpu-rt-runtime", "real-time CPU in such a period", "integer", "MICROSECONDS"),
+    Flag("--kernel-memory", "most kernel memory (deprecated by docker)", "bytes", "SIZE"),
     Flag("--blkio-weight", "its weight for disk access, 10 to 1000", "integer", "WEIGHT"),
+    Flag("--blkio-weight-device", "its weight for one disk", "list", "/dev/X:WEIGHT"),
+    Flag("--device-read-bps", "most bytes read from a disk in a second", "list", "/dev/X:SIZE"),
+    Flag("--device-write-bps", "most bytes written to a disk in a second", "list", "/dev/X:SIZE"),
+    Flag("--device-read-iops", "most reads from a disk in a second", "list", "/dev/X:NUMBER"),
+    Flag("--device-write-iops", "most writes to a disk in a second", "list", "/dev/X:NUMBER"),
     Flag("--memory-swappiness", "how readily it is swapped out, 0 to 100", "integer", "NUMBER"),
     Flag("--oom-kill-disable", "do not kill it for want of memory"),
     Flag("--oom-score-adj", "how readily it is killed for memory", "integer", "-1000…1000"),
@@ -73,6 +103,7 @@ CREATE = (
     Flag("--ulimit", "resource limit", "list", "NAME=SOFT[:HARD]"),
     Flag("--sysctl", "kernel setting of its namespaces", "list", "NAME=VALUE"),
     Flag("--device", "add a device of the host", "list", "/dev/X[:/dev/Y[:rwm]]"),
+    Flag("--gpus", "GPUs: all, a number, or device=…", "text", "GPUS"),
     Flag("--read-only", "mount its root file system read-only"),
     Flag("--cap-add", "add a Linux capability", "list", "CAPABILITY"),
     Flag("--cap-drop", "take a Linux capability away", "list", "CAPABILITY"),
@@ -93,12 +124,19 @@ CREATE = (
     Flag("--stop-timeout", "seconds before it is killed", "integer", "SECONDS"),
     Flag("-l --label", "label", "list", "NAME=VALUE"),
     Flag("--label-file", "read labels from a file", "list", "FILE"),
+    Flag("--annotation", "note for the runtime (Docker 24)", "list", "NAME=VALUE"),
     Flag("--log-driver", "where its log goes", "text", "DRIVER"),
     Flag("--log-opt", "option of the log driver", "list", "NAME=VALUE"),
     Flag("--health-cmd", "command that checks its health", "text", "COMMAND"),
     Flag("--health-interval", "time between checks", "seconds", "30s"),
     Flag("--health-timeout", "how long a check may take", "seconds", "30s"),
     Flag("--health-start-period", "time to get ready", "seconds", "10s"),
+    Flag(
+        "--health-start-interval",
+        "time between checks while it gets ready (Docker 25)",
+        "seconds",
+        "5s",
+    ),
     Flag("--health-retries", "failures until it counts as unhealthy", "integer", "3"),
     Flag("--no-healthcheck", "leave out the image's health check"),
     Flag("--platform", "platform of the image", "text", "OS/ARCH"),
@@ -111,10 +149,25 @@ CREATE = (
         ("always", "missing", "never"),
     ),
     Flag("--runtime", "runtime that starts it", "text", "NAME"),
+    Flag("--isolation", "how it is isolated (Windows)", "text", "KIND"),
+    Flag("--cpu-count", "number of CPUs (Windows)", "integer", "NUMBER"),
+    Flag("--cpu-percent", "share of the CPUs (Windows)", "integer", "PERCENT"),
+    Flag("--io-maxbandwidth", "most bytes a second on its disk (Windows)", "bytes", "SIZE"),
+    Flag("--io-maxiops", "most operations a second on its disk (Windows)", "integer", "NUMBER"),
+    TRUST,
     Flag("-q --quiet", "say nothing when the image is fetched"),
 )
-RUN = (DETACH, *CREATE)
-EXEC = (DETACH, *ENVIRONMENT, *PROGRAM)
+RUN = (
+    DETACH,
+    *CREATE,
+    Flag(
+        "--sig-proxy",
+        "■ ends the program too; =false: it goes on without the cell",
+        default=True,
+    ),
+    DETACH_KEYS,
+)
+EXEC = (DETACH, *ENVIRONMENT, *PROGRAM, DETACH_KEYS)
 
 #: Flags that many words share.
 FILTER = Flag("-f --filter", "only those that match", "list", "NAME=VALUE")

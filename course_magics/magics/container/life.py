@@ -33,6 +33,8 @@ def _run(call: Call) -> Any:
             raise OptionError(
                 f"{call.sign}: -d gives the cell nobody to read it", hint="leave out -d"
             )
+        if call.attach:
+            raise OptionError(f"{call.sign}: -d and -a exclude each other", hint="leave out one")
         return run_detached(image, command, options, line=call.line, say=say)
     if call.cell is not None and not command and options.entrypoint is None:
         command = ["sh"]
@@ -113,7 +115,7 @@ def _stop(call: Call) -> Any:
 
 
 def _restart(call: Call) -> Any:
-    return lifecycle.restart(call.args, call.line, call.time)
+    return lifecycle.restart(call.args, call.line, call.time, call.signal)
 
 
 def _kill(call: Call) -> Any:
@@ -121,13 +123,16 @@ def _kill(call: Call) -> Any:
 
 
 def _rm(call: Call) -> Any:
-    return lifecycle.remove(call.args, call.line, force=call.force, volumes=call.volumes)
+    return lifecycle.remove(
+        call.args, call.line, force=call.force, volumes=call.volumes, link=call.link
+    )
 
 
 def _wait(call: Call) -> Any:
     return lifecycle.wait(call.args, call.line)
 
 
+_SIGNAL = Flag("-s --signal", "signal that asks (Docker 23)", "text", "SIGNAL")
 _TIME = Flag("-t --timeout --time", "seconds until it is killed", "integer", "SECONDS")
 
 WORDS = (
@@ -193,6 +198,7 @@ WORDS = (
         (
             Flag("-a --attach", "show its output and wait for it"),
             Flag("-i --interactive", "with standard input"),
+            flags.DETACH_KEYS,
         ),
         offers=_ONE,
         aliases=("container start",),
@@ -202,7 +208,7 @@ WORDS = (
         "stop",
         "ask containers to end, kill them after a grace time",
         "CONTAINER [CONTAINER...]",
-        (_TIME, Flag("-s --signal", "signal that asks", "text", "SIGNAL")),
+        (_TIME, _SIGNAL),
         offers=_ONE,
         aliases=("container stop",),
         handler=_stop,
@@ -211,7 +217,7 @@ WORDS = (
         "restart",
         "stop and start containers",
         "CONTAINER [CONTAINER...]",
-        (_TIME,),
+        (_TIME, _SIGNAL),
         offers=_ONE,
         aliases=("container restart",),
         handler=_restart,
@@ -232,9 +238,10 @@ WORDS = (
         (
             Flag("-f --force", "also when it runs"),
             Flag("-v --volumes", "with its anonymous volumes"),
+            Flag("-l --link", "only this link (/web/db) between two containers"),
         ),
         offers=_ONE,
-        aliases=("container rm",),
+        aliases=("container rm", "container remove"),
         handler=_rm,
     ),
     Word(

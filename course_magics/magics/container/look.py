@@ -103,7 +103,10 @@ _INSPECT = (
         "look only among these",
         "text",
         "TYPE",
-        values=("container", "image", "network", "volume"),
+        values=(
+            *("container", "image", "network", "volume", "service", "task", "node", "secret"),
+            *("config", "plugin"),
+        ),
     ),
 )
 

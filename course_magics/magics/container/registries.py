@@ -11,7 +11,7 @@ from course_magics import settings
 from course_magics.containers import login, transfer
 from course_magics.containers.search import search
 from course_magics.errors import Interrupted, OptionError
-from course_magics.magics.container.flags import FORMAT
+from course_magics.magics.container.flags import FORMAT, TRUST
 from course_magics.magics.grammar import Call, Flag, Word
 
 _INSTEAD = (
@@ -125,8 +125,6 @@ def _logout(call: Call) -> Any:
     return login.logout(call.args[0] if call.args else "", call.line)
 
 
-_TRUST = Flag("--disable-content-trust", "nothing: images are not signed here", default=True)
-
 WORDS = (
     Word(
         "pull",
@@ -134,7 +132,7 @@ WORDS = (
         "IMAGE",
         (
             Flag("-a --all-tags", "every tag that the registry has of it"),
-            _TRUST,
+            TRUST,
             Flag("-q --quiet", "say nothing on the way"),
             Flag("--platform", "platform of the image", "text", "OS/ARCH"),
         ),
@@ -149,7 +147,7 @@ WORDS = (
         "IMAGE",
         (
             Flag("-a --all-tags", "every tag of it that is here"),
-            _TRUST,
+            TRUST,
             Flag("-q --quiet", "say nothing on the way"),
         ),
         offers=("image",),

@@ -1,0 +1,70 @@
+"""What docker's client has and `%container` has not, each with the reason: data for the table.
+
+The table is docs/reference/docker-cli.md (`magics/docker_cli.py`). A test fails for a word or flag
+of docker's that is neither here nor supported, and for one that is here though it is supported.
+"""
+
+from __future__ import annotations
+
+_BUILDERS = "several builders are a matter for a terminal: !docker buildx …"
+_TRUST = "signing with Notary needs keys, passwords and a Notary server; docker has given it up"
+_PLUGIN = "plugins change the engine itself, for everybody who uses it"
+_CHECKPOINT = "needs CRIU and an engine with experimental features on"
+CLUSTER_VOLUMES = "cluster volumes exist only in a Swarm that has a CSI plugin"
+_ENGINE = "which engine is used, and how, is said once: %engine use"
+
+#: Whole groups: their words are not listed one by one.
+GROUPS = {
+    "checkpoint": _CHECKPOINT,
+    "compose": "a magic of its own: %compose and %%compose",
+    "manifest": "images for several platforms need several builders and a registry",
+    "plugin": _PLUGIN,
+    "trust": _TRUST,
+}
+
+#: Groups that are on their way. One that has arrived is read like the others.
+COMING = dict.fromkeys(
+    ("config", "context", "node", "secret", "service", "stack", "swarm"), "not there yet"
+)
+
+_BUILDX = (
+    *("bake", "create", "dial-stdio", "du", "imagetools", "inspect", "ls", "prune", "rm", "stop"),
+    *("use", "version"),
+)
+WORDS = {f"{group} {word}": _BUILDERS for group in ("builder", "buildx") for word in _BUILDX}
+
+#: The flags of `volume create` that are for cluster volumes.
+_OF_CLUSTERS = (
+    *("--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret"),
+    *("--sharing", "--topology-preferred", "--topology-required", "--type"),
+)
+
+#: Word (the empty one: before any word) → flag → reason.
+FLAGS: dict[str, dict[str, str]] = {
+    "": {
+        "--config": "docker's own settings are read where DOCKER_CONFIG says",
+        "--context": _ENGINE,
+        "--debug": "the engine's words are shown anyway",
+        "--host": _ENGINE,
+        "--log-level": "the engine's words are shown anyway",
+        "--tls": _ENGINE,
+        "--tlscacert": _ENGINE,
+        "--tlscert": _ENGINE,
+        "--tlskey": _ENGINE,
+        "--tlsverify": _ENGINE,
+        "--version": "%container version",
+    },
+    "volume create": dict.fromkeys(_OF_CLUSTERS, CLUSTER_VOLUMES),
+    "volume ls": {"--cluster": CLUSTER_VOLUMES},
+    "start": {"--checkpoint": _CHECKPOINT, "--checkpoint-dir": _CHECKPOINT},
+}
+
+#: Arguments that docker takes and a cell cannot, to be read beside the table.
+ARGUMENTS = {
+    "build": "a URL: fetch it first (!git clone URL), then build the folder",
+    "cp": "`-`, a tar stream on standard input or output: name a file or a folder",
+    "export": "standard output: name a file with -o",
+    "import": "`-`: name a file or a URL",
+    "load": "standard input: name a file with -i",
+    "save": "standard output: name a file with -o",
+}
