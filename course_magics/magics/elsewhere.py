@@ -10,8 +10,6 @@ from course_magics.magics.grammar import Magic
 
 #: What a terminal's word is called in a cell, where that is another magic's own name.
 _CALLED = {
-    "build": "%%dockerfile (the cell is the Dockerfile)",
-    "buildx": "%%dockerfile (the cell is the Dockerfile)",
     "docker": "%container",
     "docker-compose": "%compose",
 }

@@ -74,7 +74,7 @@ def test_every_word_and_every_flag_completes(magic: Magic, word: Word) -> None:
             offered = texts(f"{typed} {name}")
             if name.startswith("--") or len(name) == 2:
                 assert name in offered, f"{typed} {name}"
-        for value in flag.values:
+        for value in () if flag.kind == "switch" else flag.values:
             assert value in texts(f"{typed} {flag.long} ")
             assert value in texts(f"{typed} {flag.long}={value[:1]}")
 

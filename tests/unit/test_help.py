@@ -40,7 +40,6 @@ def test_every_word_has_an_example_that_is_right(magic: Magic, word: Word) -> No
     ("line", "says"),
     [
         ("%container up", "%vagrant up"),
-        ("%container build .", "%%dockerfile"),
         ("%container vagrant up", "did you mean %vagrant up?"),
         ("%container docker ps", "did you mean %container ps?"),
         ("%vagrant run --rm x", "did you mean %container run?"),
