@@ -187,7 +187,7 @@ def found() -> Engine | None:
     for place in places(_chosen or _setting()):
         if place.name != EMBEDDED:
             with contextlib.suppress(Exception):
-                return _reach(place)
+                return reach(place)
     return None
 
 
@@ -221,7 +221,7 @@ def connect(chosen: str = "") -> Engine:
     tried: list[str] = []
     for place in places(chosen):
         try:
-            return _embedded(place) if place.name == EMBEDDED else _reach(place)
+            return _embedded(place) if place.name == EMBEDDED else reach(place)
         except _CannotBeHad as lacking:
             tried.append(str(lacking))
         except Exception as error:
@@ -342,12 +342,12 @@ def _embedded(place: Place) -> Engine:
             "interrupted while the embedded engine was starting", hint="the next cell goes on"
         ) from None
     socket = Place(EMBEDDED, f"unix://{embedded.socket_path()}", place.how)
-    engine = _reach(socket)
+    engine = reach(socket)
     engine.lease = lease
     return engine
 
 
-def _reach(place: Place, patience: float | None = None) -> Engine:
+def reach(place: Place, patience: float | None = None) -> Engine:
     """The engine at `place`, which has answered. patience: seconds for the ping."""
     way = tunnel.to(place.url) if place.url.startswith("ssh://") and tunnel.works_here() else None
     tls = place.tls if place.url.startswith("tcp://") else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.display import Block, Facts, Line, Shown
+from course_magics.display import Block, Facts, Line, Shown, Table
 from course_magics.magics.grammar import Call, Flag, Magic, Word
 from course_magics.units import show_bytes
 
@@ -83,6 +83,14 @@ def _use(call: Call) -> EngineReport:
     return EngineReport(engine.use(call.args[0] if call.args else ""))
 
 
+def _ls(call: Call) -> Table:
+    from course_magics.engine import probe
+
+    rows = [{**row, "shown": "*" if row["current"] else ""} for row in probe.look()]
+    columns = {"NAME": "name", "": "shown", "REACHED AT": "url", "STATE": "state"}
+    return Table(columns, rows, command="docker context ls")
+
+
 def _start(call: Call) -> EngineReport:
     return EngineReport(engine.use("embedded"))
 
@@ -127,6 +135,7 @@ MAGIC = Magic(
             ),
             handler=_use,
         ),
+        Word("ls", "the engines that could be used, and which of them answer", "", handler=_ls),
         Word("start", "start the embedded engine and use it", "", handler=_start),
         Word(
             "stop",

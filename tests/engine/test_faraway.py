@@ -277,3 +277,24 @@ def test_an_sshd_that_never_answers(ip: InteractiveShell, fails: Fails) -> None:
         assert time.monotonic() - begun < 60, "it would never have ended"
     assert isinstance(error, EngineError)
     assert "does not answer" in error.message, str(error)
+
+
+# --- %engine ls --------------------------------------------------------------------------------------
+
+
+def test_the_engines_that_could_be_used(cell: Cell, hanging: _Hanging) -> None:
+    hanging.silent.set()
+    for name, host in (
+        ("works", engine.current().url),
+        ("hangs", f"unix://{hanging.path}"),
+        ("gone", "ssh://127.0.0.1:1"),
+    ):
+        cell(f"%container context create {name} --docker host={host}")
+    cell("%engine use works")
+    listed = cell("%engine ls").result
+    states = {row["name"]: row["state"] for row in listed.rows}
+    assert states["works"].startswith("answers (")
+    assert states["hangs"].startswith("does not answer")
+    assert states["gone"] == "does not answer"
+    assert {"default", "embedded"} <= set(states)
+    assert [row["name"] for row in listed.rows if row["current"]][-1] == "works"

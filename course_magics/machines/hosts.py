@@ -1,0 +1,231 @@
+"""Machines with a Docker engine of their own, each with a docker context: what Docker Machine did.
+
+A host is a Vagrant project in the user's state folder. Its Vagrantfile makes every `vagrant up`
+write down how ssh reaches the machine, whoever typed it, and one `Include` in ~/.ssh/config shows
+that to ssh. So the context is a plain ssh://NAME: `docker --context NAME` in a terminal works too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from course_magics.display import Table
+from course_magics.engine import contexts
+from course_magics.engine.embedded.files import state_dir
+from course_magics.errors import CourseError, EngineError, MachineError, OptionError, closest
+from course_magics.machines import machine as machines
+from course_magics.machines import process, program, ssh
+from course_magics.machines.vagrantfile import write
+from course_magics.streams import Stream
+
+_BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
+_BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
+_SSH = "ssh_config"
+_VAGRANTFILE = """\
+# Made by `course-magics host create`; `course-magics host rm` removes all of it.
+Vagrant.configure("2") do |config|
+  config.vm.box = "course/debian12"
+  config.vm.define "{name}"
+  config.vm.synced_folder ".", "/vagrant", disabled: true
+{sizes}  config.trigger.after [:up, :reload, :resume] do |trigger|
+    trigger.ruby do |_env, machine|
+      if (way = machine.ssh_info)
+        keys = Array(way[:private_key_path]).map {{ |key| "  IdentityFile \\"#{{key}}\\"\\n" }}.join
+        File.write(File.join("{folder}", "{ssh}"), <<~TEXT, perm: 0o600)
+          Host {name}
+            HostName #{{way[:host]}}
+            Port #{{way[:port]}}
+            User #{{way[:username]}}
+          #{{keys}}  IdentitiesOnly yes
+            HostKeyAlias {name}
+            UserKnownHostsFile "{folder}/known_hosts"
+            StrictHostKeyChecking accept-new
+            LogLevel ERROR
+        TEXT
+      end
+    end
+  end
+end
+"""
+
+
+def folder_of_all() -> Path:
+    """Where the hosts' projects are."""
+    return state_dir() / "hosts"
+
+
+def names() -> list[str]:
+    """The hosts that there are."""
+    return sorted(file.parent.name for file in folder_of_all().glob("*/Vagrantfile"))
+
+
+def create(
+    name: str,
+    out: Stream,
+    *,
+    memory: int | None = None,
+    cpus: int | None = None,
+    provider: str | None = None,
+) -> None:
+    """Make the machine `name`, start it with its engine, and make a docker context for it.
+
+    memory: MiB. provider: Vagrant's name for it. out: gets vagrant's text as it comes.
+    Raises OptionError, EngineError (a context or ssh host of that name), MachineError; Interrupted
+    after ■. Nothing is left then.
+    """
+    contexts.check_name(name)
+    folder = folder_of_all() / name
+    if folder.exists():
+        raise OptionError(
+            f"there is a host {name} already", hint=f"course-magics host start {name}"
+        )
+    _free_for_ssh(name)
+    sizes = "".join(
+        f"    machine.{what} = {number}\n"
+        for what, number in (("memory", memory), ("cpus", cpus))
+        if number
+    )
+    kind = provider or "qemu"
+    if sizes:
+        sizes = f'  config.vm.provider "{kind}" do |machine|\n{sizes}  end\n'
+    text = _VAGRANTFILE.format(name=name, sizes=sizes, folder=folder, ssh=_SSH)
+    try:
+        write(folder, text)
+        _show_to_ssh()
+        words = ["up", *(["--provider", provider] if provider else [])]
+        machines.change(folder, words, names=[name], out=out)
+        _engine_runs(name)
+        made = contexts.meta(name, f"ssh://{name}", "machine of course-magics host")
+        made["Metadata"][contexts.HOST] = name
+        contexts.save(made, {})
+    except BaseException:
+        _remove(name)
+        raise
+
+
+def start(name: str, out: Stream) -> None:
+    """Start a host and its engine. Raises MachineError."""
+    machines.change(_known(name), ["up"], names=[name], out=out)
+    _engine_runs(name)
+
+
+def stop(name: str, out: Stream) -> None:
+    """Shut a host down; its disk stays."""
+    machines.change(_known(name), ["halt"], names=[name], out=out)
+
+
+def remove(name: str) -> None:
+    """Remove the machine, its disk and its context. Raises MachineError."""
+    folder = _known(name)
+    machines.change(folder, ["destroy", "-f"], names=[name])
+    _remove(name)
+
+
+def environment(name: str) -> dict[str, str]:
+    """The variables that make docker use the host."""
+    _known(name)
+    return {"DOCKER_HOST": f"ssh://{name}"}
+
+
+def ls(line: str = "course-magics host ls") -> Table:
+    """The hosts: name, state, where docker reaches them, which one is in use."""
+    current = contexts.current_name()
+    rows = []
+    for name in names():
+        found = machines.status(folder_of_all() / name, [name])[0]
+        rows.append(
+            {
+                "name": name,
+                "state": found.state,
+                "provider": found.provider,
+                "endpoint": f"ssh://{name}",
+                "active": name == current,
+                "shown": "*" if name == current else "",
+            }
+        )
+    columns = {"NAME": "name", "ACTIVE": "shown", "STATE": "state", "ENDPOINT": "endpoint"}
+    return Table(columns, rows, command=line, empty="(no hosts)")
+
+
+def _known(name: str) -> Path:
+    if name in names():
+        return folder_of_all() / name
+    near = closest(name, names())
+    hint = f"did you mean {near}?" if near else "course-magics host ls lists them"
+    raise MachineError(f"no such host: {name}", hint=hint)
+
+
+def _engine_runs(name: str) -> None:
+    """See to it that dockerd runs: the first question starts it. Raises MachineError."""
+    try:
+        ssh.run(folder_of_all() / name, name, "docker version -f '{{.Server.Version}}'")
+    except MachineError as error:
+        detail = getattr(error, "result", None)
+        raise MachineError(
+            f"the engine of {name} does not start", detail=detail.stderr if detail else str(error)
+        ) from None
+
+
+def _remove(name: str) -> None:
+    """Remove whatever there is of a host."""
+    folder = folder_of_all() / name
+    if (folder / ".vagrant").exists():
+        with contextlib.suppress(CourseError):
+            command = [program.find(), "destroy", "-f"]
+            process.capture(command, folder=folder, env=program.environment())
+    with contextlib.suppress(CourseError):
+        ssh.drop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(EngineError):
+        if name in contexts.names() and contexts.load(name).is_host:
+            contexts.remove(name, force=True)
+    if not names():
+        _show_to_ssh(gone=True)
+
+
+def _free_for_ssh(name: str) -> None:
+    """Raises OptionError where the reader's ssh knows another computer by this name."""
+    done = subprocess.run(
+        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    found = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+    if found.get("hostname", name).lower() != name.lower():
+        raise OptionError(
+            f"ssh knows a computer called {name} already: {found['hostname']}",
+            hint="choose another name, or look at ~/.ssh/config",
+        )
+
+
+def ssh_config() -> Path:
+    """The reader's own ssh configuration; ssh goes by the password file, not by $HOME."""
+    if os.name != "posix":
+        return Path.home() / ".ssh" / "config"
+    import pwd
+
+    return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "config"
+
+
+def _show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
+    """Put the line that shows the hosts to ssh before all others, or take it away again."""
+    file = file or ssh_config()
+    before = file.read_text("utf-8") if file.exists() else ""
+    block = f'{_BEGIN}\nInclude "{folder_of_all()}/*/{_SSH}"\n{_END}\n'
+    after = ("" if gone else block) + _BLOCK.sub("", before)
+    if after == before:
+        return
+    if not after:
+        file.unlink()
+        return
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = file.resolve()
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
+    draft.touch(mode=mode)
+    draft.write_text(after, "utf-8")
+    draft.replace(file)
