@@ -196,6 +196,7 @@ def _host(
 ) -> dict[str, Any]:
     host: dict[str, Any] = {
         "AutoRemove": o.rm,
+        "ContainerIDFile": o.cidfile or "",
         "Binds": [mounts.bind(v) for v in o.volume if ":" in v],
         "VolumesFrom": o.volumes_from,
         "Mounts": [mounts.mount(m) for m in o.mount],

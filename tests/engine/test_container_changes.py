@@ -294,6 +294,14 @@ def test_cidfile(cell: Cell, fails: Fails, api: docker.APIClient, name: str, her
     assert not exists(api, f"{name}2")
 
 
+def test_mac_address(cell: Cell, fails: Fails, api: docker.APIClient, name: str) -> None:
+    address = "92:d0:c6:0a:29:33"
+    cell(f"%container run -d --name {name} --mac-address {address} course/busybox sleep 99")
+    found = api.inspect_container(name)["NetworkSettings"]["Networks"]["bridge"]
+    assert found["MacAddress"] == address
+    assert isinstance(fails("%container run --mac-address 92:d0 course/busybox"), OptionError)
+
+
 def test_attach_chooses_the_streams(cell: Cell, fails: Fails, name: str) -> None:
     run = f"%container run --rm {{}} --name {name} course/busybox sh -c 'echo out; echo err >&2'"
     both = cell(run.format("")).result

@@ -59,6 +59,10 @@ _LINES = """
 --health-cmd true --health-interval 5s --health-retries 2 --health-timeout 1s
 --no-healthcheck
 --platform linux/amd64 --runtime runc
+--gpus all
+--gpus 'device=0,capabilities=utility'
+--isolation default -a stdout -a STDERR
+--disable-content-trust
 -it
 """
 
