@@ -77,6 +77,7 @@ def examine(*, quick: bool = False) -> Report:
         _engine,
         _container,
         _builder,
+        _ipvs,
         _vagrant,
         _provider,
         _box,
@@ -155,6 +156,20 @@ def _builder() -> Check:
     if found is None:
         return Check("builder", "good", "the engine's own (BuildKit where docker has buildx)")
     return Check("builder", "good", f"BuildKit through {found}")
+
+
+def _ipvs() -> Check:
+    """Without it Swarm runs too, but for two things: the routing mesh and virtual IPs."""
+    from course_magics.containers.swarm.talk import lacks_ipvs
+
+    if not lacks_ipvs():
+        return Check("swarm", "good", "services can be published on every node")
+    return Check(
+        "swarm",
+        "note",
+        "this kernel has no IPVS: published services and virtual IPs do not answer",
+        "--publish mode=host,target=80,published=8080 and --endpoint-mode dnsrr work",
+    )
 
 
 def _vagrant() -> Check:

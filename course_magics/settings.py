@@ -33,6 +33,9 @@ class CourseMagics(SingletonConfigurable):
     live = Bool(True, help="Show live views (progress of a build) where the front end can.").tag(
         config=True
     )
+    service_wait = Int(
+        60, min=1, help="Seconds that `service create` and `update` wait for tasks that do not run."
+    ).tag(config=True)
     output_limit = Int(
         1_000_000, min=1000, help="Bytes of a stream shown in a cell before its middle is left out."
     ).tag(config=True)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from course_magics import engine, labels
 from course_magics.display import Block, Command, Facts, Shown
 
+if TYPE_CHECKING:
+    from docker import APIClient
+
+#: How long the tasks of removed services may take to end (seconds).
+_TASKS_END = 20
 _LINE = f"docker rm -f $(docker ps -aq --filter label={labels.SESSION})  # and so on"
 
 
@@ -26,6 +33,27 @@ class Cleaned(Shown):
         return [Facts(pairs), Command(_LINE)]
 
 
+def _swarm_things(api: APIClient, ours: dict[str, str]) -> dict[str, list[str]]:
+    """Remove services, then what they read; a network of the swarm is free when their tasks end."""
+    services = api.services(filters=ours)
+    for found in services:
+        api.remove_service(found["ID"])
+    end = time.monotonic() + _TASKS_END
+    ids = [found["ID"] for found in services]
+    while ids and api.tasks(filters={"service": ids}) and time.monotonic() < end:
+        time.sleep(0.2)
+    removed = {"services": [found["Spec"]["Name"] for found in services]}
+    for kind, all_of, remove in (
+        ("secrets", api.secrets, api.remove_secret),
+        ("configs", api.configs, api.remove_config),
+    ):
+        things = all_of(filters=ours)
+        for found in things:
+            remove(found["ID"])
+        removed[kind] = [found["Spec"]["Name"] for found in things]
+    return removed
+
+
 def remove_all(*, mine: bool = False) -> Cleaned:
     """Remove the course's containers, networks, volumes and images from the current engine.
 
@@ -38,6 +66,8 @@ def remove_all(*, mine: bool = False) -> Cleaned:
     removed: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": [], "images": []}
     kept: list[str] = []
     with engine.talking(_LINE) as api, engine.current().with_room():
+        if api.info().get("Swarm", {}).get("ControlAvailable"):
+            removed = {**_swarm_things(api, ours), **removed}
         for c in api.containers(all=True, filters=ours):
             name = (c.get("Names") or [c["Id"][:12]])[0].lstrip("/")
             api.remove_container(c["Id"], force=True, v=True)

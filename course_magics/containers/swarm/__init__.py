@@ -1,0 +1,1 @@
+"""Swarm's nouns: the swarm itself, its nodes, services, secrets and configs."""
