@@ -40,7 +40,7 @@ def _swarm_things(api: APIClient, ours: dict[str, str]) -> dict[str, list[str]]:
         api.remove_service(found["ID"])
     end = time.monotonic() + _TASKS_END
     ids = [found["ID"] for found in services]
-    while ids and api.tasks(filters={"service": ids}) and time.monotonic() < end:
+    while any(t["ServiceID"] in ids for t in api.tasks()) and time.monotonic() < end:
         time.sleep(0.2)
     removed = {"services": [found["Spec"]["Name"] for found in services]}
     for kind, all_of, remove in (

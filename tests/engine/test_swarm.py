@@ -242,20 +242,20 @@ def test_what_is_wrong_is_one_line(cell: Cell, fails: Fails, line: str, said: st
 
 def test_tokens_joining_and_leaving(cell: Cell, fails: Fails, swarm: Swarm) -> None:
     told = cell("%container swarm join-token worker").result
-    assert told.data["token"] not in str(told)
-    assert cell("%container swarm join-token -q worker").result.text == told.data["token"]
+    assert told.facts["token"] not in str(told)
+    assert cell("%container swarm join-token -q worker").result.text == told.facts["token"]
     assert "BEGIN CERTIFICATE" in cell("%container swarm ca").result.text
     cell(f"%engine use {swarm.name}-3")
     assert "only managers" in str(fails("%container service ls"))
-    address = told.data["address"]
+    address = told.facts["address"]
     cell("%container swarm leave")
     assert "swarm init" in str(fails("%container service create course/busybox"))
     assert "--token is missing" in str(fails(f"%container swarm join {address}"))
-    wrong = told.data["token"][:-5] + "aaaaa"
+    wrong = told.facts["token"][:-5] + "aaaaa"
     error = fails(f"%container swarm join --token {wrong} {address}")
     assert "does not accept this token" in str(error)
     assert wrong not in str(error)
-    cell(f"%container swarm join --token {told.data['token']} {address}")
+    cell(f"%container swarm join --token {told.facts['token']} {address}")
     cell(f"%engine use {swarm.name}-1")
     three = f"{swarm.name}-3"
     until(lambda: _ready_and_down(cell, three) == ["Down", "Ready"])

@@ -19,12 +19,12 @@ _NS = 1_000_000_000
 
 
 class Said(Shown):
-    """What was done, in a sentence or two. node_id: this node's id; data: more of it."""
+    """What was done, in a sentence or two. facts: what a program needs of it."""
 
-    def __init__(self, lines: Sequence[str], command: str, **data: Any) -> None:
+    def __init__(self, lines: Sequence[str], command: str, **facts: Any) -> None:
         self.lines = list(lines)
         self.command = command
-        self.data = data
+        self.facts = facts
 
     def blocks(self) -> Sequence[Block]:
         return [*(Line(line) for line in self.lines), Command(self.command)]
@@ -152,7 +152,7 @@ def update(flags: Mapping[str, Any], given: frozenset[str], line: str, **rotate:
 
 
 def token(role: str, line: str, *, rotate: bool, quiet: bool) -> Shown:
-    """How others join. The token is a secret: it is shown with -q only. `.data["token"]` has it."""
+    """How others join. The token is a secret: shown with -q only; `.facts["token"]` has it."""
     if role not in ("worker", "manager"):
         raise OptionError(f"swarm join-token takes worker or manager, not {role!r}")
     if rotate:
