@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from course_magics.containers import mounts, options, ports
+from course_magics.containers import devices, mounts, options, ports
 from course_magics.errors import OptionError, closest
 
 _BOX = "TaskTemplate.ContainerSpec."
@@ -223,7 +223,7 @@ LISTS: dict[str, Items] = {
     "dns": Items(f"{_BOX}DNSConfig.Nameservers", str),
     "dns_search": Items(f"{_BOX}DNSConfig.Search", str),
     "dns_option": Items(f"{_BOX}DNSConfig.Options", str),
-    "ulimit": Items(f"{_BOX}Ulimits", options._ulimit, lambda v: str(v["Name"])),
+    "ulimit": Items(f"{_BOX}Ulimits", devices.ulimit, lambda v: str(v["Name"])),
     "cap_add": Items(f"{_BOX}CapabilityAdd", lambda v: f"CAP_{v.upper().removeprefix('CAP_')}"),
     "cap_drop": Items(f"{_BOX}CapabilityDrop", lambda v: f"CAP_{v.upper().removeprefix('CAP_')}"),
 }

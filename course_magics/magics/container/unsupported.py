@@ -33,6 +33,14 @@ _BUILDX = (
 )
 WORDS = {f"{group} {word}": _BUILDERS for group in ("builder", "buildx") for word in _BUILDX}
 
+_DRIVER = "needs a plugin, or makes another file of each: a matter for a real cluster"
+_OWN_CA = "a certificate authority of one's own is a matter for a real cluster"
+_GENERIC = "needs engines that announce resources (GPUs) in their settings"
+_SERVICE = {
+    "--credential-spec": "for Windows containers only",
+    "--generic-resource": _GENERIC,
+    "--health-start-interval": "engines know it from 25 on",
+}
 #: The flags of `volume create` that are for cluster volumes.
 _OF_CLUSTERS = (
     *("--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret"),
@@ -41,6 +49,29 @@ _OF_CLUSTERS = (
 
 #: Word (the empty one: before any word) → flag → reason.
 FLAGS: dict[str, dict[str, str]] = {
+    **{
+        f"{noun} inspect": {"--pretty": "%container inspect shows data; ls and ps are for reading"}
+        for noun in ("config", "node", "secret", "service")
+    },
+    "config create": {"--template-driver": _DRIVER},
+    "secret create": {"--template-driver": _DRIVER, "--driver": _DRIVER},
+    "service create": _SERVICE,
+    "service update": {
+        **{k: v for k, v in _SERVICE.items() if k != "--generic-resource"},
+        "--generic-resource-add": _GENERIC,
+        "--generic-resource-rm": _GENERIC,
+        "--max-concurrent": "a job is made anew: service rm, service create",
+    },
+    "service logs": dict.fromkeys(
+        ("--details", "--no-resolve", "--no-task-ids", "--no-trunc"),
+        "lines begin with the task's name and node, never with ids; --raw leaves them out",
+    ),
+    "swarm ca": {
+        **dict.fromkeys(("--ca-cert", "--ca-key", "--cert-expiry", "--external-ca"), _OWN_CA),
+        **dict.fromkeys(("--detach", "--quiet"), "it never waits for the nodes"),
+    },
+    "swarm init": {"--external-ca": _OWN_CA},
+    "swarm update": {"--external-ca": _OWN_CA},
     "": {
         "--config": "docker's own settings are read where DOCKER_CONFIG says",
         "--context": _ENGINE,
