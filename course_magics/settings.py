@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Int, TraitError, Unicode
+from traitlets import Bool, Enum, Int, TraitError, Unicode
 from traitlets.config import SingletonConfigurable
 
 if TYPE_CHECKING:
@@ -29,6 +29,20 @@ class CourseMagics(SingletonConfigurable):
     ).tag(config=True)
     engine_idle = Int(
         600, min=0, help="Seconds after which the embedded engine stops when no kernel needs it."
+    ).tag(config=True)
+    engine_timeout = Int(
+        60, min=1, help="Seconds that an engine may take for an answer; streams are not bounded."
+    ).tag(config=True)
+    builder = Enum(
+        ("", "classic", "buildkit"),
+        "",
+        help="What builds a `%%dockerfile`: `classic` (the engine's own) or `buildkit`; empty: as "
+        "COURSE_BUILDER says, else BuildKit where docker has buildx.",
+    ).tag(config=True)
+    provider = Unicode(
+        "",
+        help="Vagrant's provider for new machines (`virtualbox`, `qemu`…); empty: as "
+        "VAGRANT_DEFAULT_PROVIDER says, else as vagrant chooses.",
     ).tag(config=True)
     live = Bool(True, help="Show live views (progress of a build) where the front end can.").tag(
         config=True

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 _PING, _PING_FAR, _PING_SLOW = 1, 5, 15
 #: How long a sign of life may take from an engine that has answered before (seconds).
 _SIGN = 5
-#: How long any other answer may take (seconds); streams are not bounded. An engine that hangs is
-#: found out much sooner (watch.py).
-_ANSWER = 60
 
 
 @dataclass
@@ -319,6 +316,16 @@ def _lost(lease: Lease, command: str, reason: str) -> EngineError:
     )
 
 
+def _patience() -> int:
+    """How long any other answer may take (seconds); streams are not bounded.
+
+    An engine that hangs is found out much sooner (watch.py).
+    """
+    from course_magics import settings
+
+    return int(settings.current().engine_timeout)
+
+
 def _setting() -> str:
     from course_magics import settings
 
@@ -361,7 +368,7 @@ def reach(place: Place, patience: float | None = None) -> Engine:
     ping = patience or (_PING_SLOW if slow else _PING_FAR if far else _PING)
     api = _client(version="auto", timeout=ping, **options)
     api.ping()
-    api.timeout = _ANSWER
+    api.timeout = _patience()
     version = api.api_version
 
     def again(seconds: float) -> APIClient:

@@ -50,7 +50,15 @@ def environment() -> dict[str, str]:
     quiet = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
     # The provider itself never tries: where KVM is half there, a machine would hang.
     kvm = {"COURSE_KVM": "1"} if acceleration.known_to_work() else {}
-    return {**provider.environment(), **quiet, **kvm}
+    return {**provider.environment(), **quiet, **kvm, **chosen_provider()}
+
+
+def chosen_provider() -> dict[str, str]:
+    """The variable by which the setting `provider` reaches vagrant."""
+    from course_magics import settings
+
+    wanted = settings.current().provider
+    return {"VAGRANT_DEFAULT_PROVIDER": wanted} if wanted else {}
 
 
 def terminal_line(folder: Path, words: Sequence[str]) -> str:

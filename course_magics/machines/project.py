@@ -139,7 +139,8 @@ def _fingerprint(folder: Path) -> bytes | None:
             continue
         if _LOOKS_ELSEWHERE.search(text):
             return None
-        surroundings = "\0".join(f"{k}={v}" for k, v in os.environ.items() if "VAGRANT" in k)
+        known = {**os.environ, **program.chosen_provider()}
+        surroundings = "\0".join(f"{k}={v}" for k, v in known.items() if "VAGRANT" in k)
         with contextlib.suppress(OSError):
             text += (vagrant_home() / "Vagrantfile").read_bytes()
         return hashlib.sha256(text + surroundings.encode()).digest()

@@ -1,11 +1,14 @@
-"""The page docs/magics.md, made from the grammar: `python -m course_magics.magics.reference`.
+"""docs/magics.md, made from the grammar, and docs/settings.md, made from the traits.
 
-A unit test compares the page with what this makes, so that it cannot go out of date.
+`python -m course_magics.magics.reference [settings]`. A unit test compares the pages with what this
+makes, so that they cannot go out of date.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from typing import Any
 
 from course_magics.magics import MAGICS
 from course_magics.magics.grammar import Flag, Magic, Word
@@ -21,8 +24,47 @@ when the command fails) and `--help`, unless the flag means something else for d
 """
 
 
+_SETTINGS = """\
+# Settings
+
+Made from the traits by `python -m course_magics.magics.reference settings > docs/settings.md`.
+
+`%config CourseMagics` lists them, `%config CourseMagics.NAME = VALUE` sets one for this kernel. The
+same names in `[tool.course_magics]` of the nearest `pyproject.toml` count for every notebook below
+it. A value that is not allowed is refused with a line that says so.
+
+| setting | default | what it does |
+|---|---|---|
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    from course_magics.settings import CourseMagics
+
+    lines = []
+    for name, trait in sorted(CourseMagics.class_traits(config=True).items()):
+        if name not in CourseMagics.class_own_traits():
+            continue
+        default = trait.default()
+        lines.append(f"| `{name}` | {_default(default)} | {_allowed(trait)}{trait.help} |\n")
+    return _SETTINGS + "".join(lines)
+
+
+def _default(value: object) -> str:
+    return "empty" if value == "" else f"`{value}`"
+
+
+def _allowed(trait: Any) -> str:
+    """The bounds of a number."""
+    least, most = getattr(trait, "min", None), getattr(trait, "max", None)
+    if most is not None:
+        return f"({least} to {most}) "
+    return f"(at least {least}) " if least else ""
+
+
 def page() -> str:
-    """The whole page."""
+    """docs/magics.md."""
     magics = [import_module(f"course_magics.magics.{m}").MAGIC for m in _modules()]
     return "\n".join([_HEAD, *(_magic(m) for m in magics)])
 
@@ -59,4 +101,4 @@ def _flag(flag: Flag) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(settings_page() if sys.argv[1:] == ["settings"] else page(), end="")

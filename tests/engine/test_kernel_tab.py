@@ -100,6 +100,9 @@ def test_a_hung_engine_keeps_no_tab_waiting(kernel: Kernel, folder: Path) -> Non
         assert found == []
         assert seconds <= LIMIT
         assert "--rm" in tab(kernel, "%container run ")
+        kernel.run("%config CourseMagics.completion_wait = 400")
+        assert quickest(kernel, "%container rm shop")[0] >= 0.4, "it would notice a Tab that waits"
+        kernel.run("%config CourseMagics.completion_wait = 100")
         process.send_signal(signal.SIGCONT)
         wait_until(lambda: len(tab(kernel, "%container rm shop")) == 3, 10)
         process.send_signal(signal.SIGSTOP)

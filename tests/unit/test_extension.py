@@ -9,7 +9,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import settings
+from course_magics.containers.build.build import use_buildkit
 from course_magics.errors import OptionError
+from course_magics.machines.program import chosen_provider
 from course_magics.magics import MAGICS
 
 
@@ -99,6 +101,38 @@ def test_settings_can_be_set_and_checked(ip: InteractiveShell, capsys) -> None: 
     ip.run_line_magic("load_ext", "course_magics")
     assert "the defaults are used" in capsys.readouterr().out
     assert settings.current().live is True
+
+
+@pytest.mark.parametrize(
+    ("setting", "bad"),
+    [
+        ("builder", '"docker"'),
+        ("completion_wait", "-1"),
+        ("completion_wait", "'soon'"),
+        ("engine_timeout", "0"),
+        ("provider", "7"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(
+    ip: InteractiveShell, setting: str, bad: str
+) -> None:
+    before = getattr(settings.current(), setting)
+    ip.run_cell(f"%config CourseMagics.{setting} = {bad}")
+    assert getattr(settings.current(), setting) == before
+    ip.config.pop("CourseMagics", None)
+
+
+def test_settings_reach_what_they_are_for(
+    ip: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_BUILDER", "buildkit")
+    ip.run_cell('%config CourseMagics.builder = "classic"')
+    assert use_buildkit() is False, "the setting counts before the environment"
+    ip.run_cell('%config CourseMagics.builder = ""')
+    assert use_buildkit() is True
+    assert chosen_provider() == {}
+    ip.run_cell('%config CourseMagics.provider = "libvirt"')
+    assert chosen_provider() == {"VAGRANT_DEFAULT_PROVIDER": "libvirt"}
 
 
 def test_settings_from_pyproject(ip: InteractiveShell, here: Path, capsys) -> None:  # type: ignore[no-untyped-def]

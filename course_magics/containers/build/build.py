@@ -141,8 +141,10 @@ def build(
 
 
 def use_buildkit() -> bool:
-    """Whether BuildKit builds: where docker has its buildx plugin, or as COURSE_BUILDER says."""
-    wanted = os.environ.get("COURSE_BUILDER", "")
+    """Whether BuildKit builds: as the setting or COURSE_BUILDER says, else where buildx is."""
+    from course_magics import settings
+
+    wanted = settings.current().builder or os.environ.get("COURSE_BUILDER", "")
     if wanted:
         if wanted not in ("classic", "buildkit"):
             raise OptionError(f"COURSE_BUILDER is classic or buildkit, not {wanted!r}")
