@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,11 +23,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import engine
 from course_magics.display import Grid
+from course_magics.engine import names
 from course_magics.engine.embedded.prepare import prepare
+from tests.fake_engine import fake_engine
 
 IMAGE = "course/busybox"
 NAME = f"bench-{os.getpid()}"
@@ -360,6 +364,60 @@ def layers(repeat: int) -> Row:
     return row
 
 
+# --- how long Tab takes ----------------------------------------------------------------------------
+
+
+def tab(text: str) -> Callable[[], None]:
+    """What the kernel does for a Tab at the end of `text`."""
+    ip: Any = shell()
+
+    def run() -> None:
+        with provisionalcompleter():
+            list(ip.Completer.completions(text, len(text)))
+
+    return run
+
+
+@contextlib.contextmanager
+def fake(state: str) -> Iterator[None]:
+    """A fake engine in use, with 500 containers: slow or hung is no real one on demand."""
+    slow = 1 if state == "slow" else 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fake_engine(Path(folder), slow) as (url, process),
+    ):
+        engine.use(url)
+        try:
+            if state == "hung":
+                process.send_signal(signal.SIGSTOP)
+            elif state == "down":
+                process.kill()
+                process.wait()
+            else:
+                tab("%container exec ")()  # asks for the first time
+                time.sleep(2 * slow + 0.5)
+            yield
+        finally:
+            engine.use("")
+
+
+def latency(state: str) -> Callable[[int], Row]:
+    """A Tab that asks the engine anew each time, as after each cell; the target is the issue's."""
+
+    def bench(repeat: int) -> Row:
+        text = "%container exec "
+        press = tab(text)
+        times = []
+        with contextlib.nullcontext() if state == "up" else fake(state):
+            engine.current()
+            for _ in range(repeat + 1):
+                names.changed()
+                times.append(seconds(press))
+        return Row(f"Tab, engine {state}", statistics.median(times[1:]), None, 0.15, repeat)
+
+    return bench
+
+
 BENCHES: dict[str, Callable[[int], Row]] = {
     "load": load,
     "run": run,
@@ -371,6 +429,11 @@ BENCHES: dict[str, Callable[[int], Row]] = {
     "status": vagrant("status", 0.5),
     "vagrant-up": vagrant_up,
     "layers": layers,
+    "tab-up": latency("up"),
+    "tab-500": latency("with 500 containers"),
+    "tab-slow": latency("slow"),
+    "tab-hung": latency("hung"),
+    "tab-down": latency("down"),
     "embedded-first": embedded_first,
     "embedded-run": beside_native(
         "run --rm",
