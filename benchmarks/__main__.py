@@ -364,7 +364,7 @@ def layers(repeat: int) -> Row:
     return row
 
 
-# --- how long Tab takes ----------------------------------------------------------------------------
+# --- how long Tab takes --------------------------------------------------------------------------
 
 
 def tab(text: str) -> Callable[[], None]:
