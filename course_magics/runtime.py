@@ -1,4 +1,4 @@
-"""A folder of the user's own for sockets: short, private, gone at the next boot."""
+"""Folders of the user's own: for what lasts, and (short, private, gone at boot) for sockets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from course_magics.errors import MachineError
 #: A unix socket's name has at most 104 characters (macOS; 108 on Linux), and ssh adds 17 of its own
 #: while it makes one, after our own name of up to 20.
 _ROOM = 104 - 17 - 20 - 2
+
+
+def state_dir() -> Path:
+    """What outlives a stop: $COURSE_STATE, else $XDG_STATE_HOME/course-magics, else ~/.local/…"""
+    own = os.environ.get("COURSE_STATE")
+    if own:
+        return Path(own).expanduser().absolute()
+    xdg = os.environ.get("XDG_STATE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "course-magics"
 
 
 def folder() -> Path:

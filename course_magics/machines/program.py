@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_magics import process
 from course_magics.errors import Interrupted, MachineError
-from course_magics.machines import process, readable
+from course_magics.machines import readable
 from course_magics.machines.text import Lines
 from course_magics.streams import Stream
 

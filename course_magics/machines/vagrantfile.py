@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_magics import process
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.errors import MachineError
-from course_magics.machines import ensure, process, program
+from course_magics.machines import ensure, program
 
 #: How vagrant and Ruby name a line of the file.
 _LINES = (

@@ -168,12 +168,14 @@ class Word:
 class Magic:
     """One magic: its name after the %, the program it mirrors, and its words.
 
-    A magic without subcommands has one word with an empty name.
+    A magic without subcommands has one word with an empty name. flags: the program's own, which
+    stand before the word (`docker compose -p NAME up`).
     """
 
     name: str
     program: str
     words: tuple[Word, ...]
+    flags: tuple[Flag, ...] = ()
 
     def sign(self, word: Word | None = None, *, cell: bool = False) -> str:
         """How it is typed: "%container run", "%%dockerfile"."""
@@ -185,7 +187,8 @@ class Call:
     """A parsed cell: the word, its flags' values, its arguments, and the cell's body.
 
     A flag's value is an attribute: `call.publish`. given: the keys of the flags that were typed.
-    line: the same in a terminal, without the flags that are only ours.
+    line: the same in a terminal, without the flags that are only ours. typed: what stands in it
+    after the word. before: the values of the program's own flags, which came before the word.
     """
 
     magic: Magic
@@ -195,6 +198,8 @@ class Call:
     args: list[str]
     cell: str | None
     line: str
+    typed: tuple[str, ...] = ()
+    before: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sign(self) -> str:
@@ -214,8 +219,10 @@ def parse(magic: Magic, tokens: Sequence[str], cell: str | None = None) -> Call:
     Raises OptionError: unknown word or flag with the closest match, missing or impossible value,
     wrong number of arguments, a cell body where none is taken.
     """
-    word, rest = _find_word(magic, list(tokens), cell)
-    call = _Reader(magic, word, cell).read(rest)
+    first, rest = _Reader(magic, Word("", "", flags=magic.flags), cell).before_word(list(tokens))
+    word, rest = _find_word(magic, rest, cell)
+    call = _Reader(magic, word, cell, first.typed).read(rest)
+    call.before = first.flags
     if not call.flags.get("help"):
         _check_arguments(call)
     return call
@@ -284,14 +291,24 @@ def flags_in(magic: Magic, word: Word, token: str) -> list[tuple[Flag, str, str 
 class _Reader:
     """Reads the flags and arguments of one word."""
 
-    def __init__(self, magic: Magic, word: Word, cell: str | None) -> None:
-        self.magic, self.word, self.cell = magic, word, cell
+    def __init__(
+        self, magic: Magic, word: Word, cell: str | None, before: Sequence[str] = ()
+    ) -> None:
+        self.magic, self.word, self.cell, self.before = magic, word, cell, before
         self.sign = magic.sign(word, cell=cell is not None)
         self.by_name = {n: f for f in word.all_flags for n in f.names.split()}
         self.flags: dict[str, Any] = {f.key: f.empty() for f in word.all_flags}
         self.given: set[str] = set()
         self.args: list[str] = []
         self.typed: list[str] = []  # what a terminal would need: without our own flags
+
+    def before_word(self, tokens: list[str]) -> tuple[_Reader, list[str]]:
+        """Read the program's own flags at the beginning; returns this, and what comes after."""
+        queue = list(tokens)
+        known = {n for f in self.word.flags for n in f.names.split()}
+        while queue and (queue[0].partition("=")[0] in known or queue[0][:2] in known - {"--"}):
+            self._flag(queue.pop(0), queue)
+        return self, queue
 
     def read(self, tokens: list[str]) -> Call:
         queue = list(tokens)
@@ -310,12 +327,14 @@ class _Reader:
                     break
                 continue
             self._flag(token, queue)
-        words = [self.magic.program, *self.word.name.split(), *self.typed]
+        program = [*self.magic.program.split(), *self.before]
+        words = [*program, *self.word.name.split(), *self.typed]
         line = " ".join(_quoted(word) for word in words)
         if self.cell is not None:
             line += " < CELL"
         given = frozenset(self.given)
-        return Call(self.magic, self.word, self.flags, given, self.args, self.cell, line)
+        typed = tuple(self.typed)
+        return Call(self.magic, self.word, self.flags, given, self.args, self.cell, line, typed)
 
     def _flag(self, token: str, queue: list[str]) -> None:
         typed = [token]
@@ -377,6 +396,11 @@ class _Reader:
         return self.by_name[name]
 
     def _unknown(self, name: str, near: str | None) -> OptionError:
+        if any(name in f.names.split() for f in self.magic.flags):
+            where = f"%{self.magic.name} {name} … {self.word.name}".rstrip()
+            return OptionError(
+                f"{self.sign}: unknown flag {name}", hint=f"{name} goes before the word: {where}"
+            )
         see = f"{self.magic.sign(self.word)} --help lists the flags"
         return OptionError(
             f"{self.sign}: unknown flag {name}", hint=f"did you mean {near}?" if near else see

@@ -147,7 +147,8 @@ def _do(call: Call) -> Any:
 
 
 def _version(call: Call) -> Any:
-    from course_magics.machines import lists, process, program
+    from course_magics import process
+    from course_magics.machines import lists, program
 
     _, out, _ = process.capture([program.find(), "--version"])
     return lists.Text(out, "vagrant --version")

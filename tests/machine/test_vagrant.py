@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from course_magics import runtime
+from course_magics import process, runtime
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import machine as machines
-from course_magics.machines import process, project, ssh
+from course_magics.machines import project, ssh
 from course_magics.machines.vagrantfile import write
 from course_magics.streams import Stream
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from course_magics.machines import process
+from course_magics import process
 
 
 def test_last_words_of_a_program_that_has_ended_are_waited_for(monkeypatch) -> None:  # type: ignore[no-untyped-def]

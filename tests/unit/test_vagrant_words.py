@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from course_magics import runtime
+from course_magics import process, runtime
 from course_magics.errors import CourseError, MachineError, OptionError
-from course_magics.machines import lists, live, process, program, project, readable, ssh
+from course_magics.machines import lists, live, program, project, readable, ssh
 from course_magics.machines.machine import Machine, Machines
 from course_magics.machines.text import Lines
 from course_magics.machines.vagrantfile import _place

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 from pathlib import Path
 from typing import IO
 
 from course_magics import runtime
 from course_magics.errors import EngineError
 from course_magics.guest.model import cache_dir
-
-
-def state_dir() -> Path:
-    """What outlives a stop: $COURSE_STATE, else $XDG_STATE_HOME/course-magics, else ~/.local/…"""
-    own = os.environ.get("COURSE_STATE")
-    if own:
-        return Path(own).expanduser().absolute()
-    xdg = os.environ.get("XDG_STATE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "course-magics"
+from course_magics.runtime import state_dir
 
 
 def own_folder() -> Path:

@@ -1,4 +1,4 @@
-"""Running `vagrant` and `ssh`: output as it comes, an end on ■, and none left by a dead kernel."""
+"""Running other programs: output as it comes, an end on ■, and none left by a dead kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from course_magics.streams import Sink
 _IDLE = 0.2
 #: How long the output of a program that has ended is waited for (seconds).
 _LAST_WORDS = 1.0
-#: ■: how long vagrant may take to end by itself, then to obey SIGTERM (seconds).
+#: ■: how long a program may take to end by itself, then to obey SIGTERM (seconds).
 _GRACE, _TERM = 2.0, 0.4
 _PR_SET_PDEATHSIG = 1
 
@@ -43,13 +43,15 @@ def run(
     out: Sink,
     err: Sink,
     lifeline: bool = False,
+    grace: float = _GRACE,
 ) -> int:
     """Run `command` to its end, its output going to `out` and `err` as it comes.
 
     env: added to this process's environment. lifeline: give it a standard input that stays open
     and empty until it ends (or this process does); otherwise it has none.
     Returns the exit status. KeyboardInterrupt and any other exception pass through after the
-    program has been stopped: SIGINT, 2 s later SIGTERM to its group, 0.4 s later SIGKILL.
+    program has been stopped: SIGINT, `grace` seconds later SIGTERM to its group, 0.4 s later
+    SIGKILL.
     Raises OSError when the program cannot be started.
     """
     process = subprocess.Popen(
@@ -74,7 +76,7 @@ def run(
             _pass_on(process, pieces)
             return process.wait()
         except BaseException:
-            _stop(process, pieces)
+            _stop(process, pieces, grace)
             raise
     finally:
         if process.stdin is not None:
@@ -142,13 +144,17 @@ def _pass_on(
             open_pipes -= 1
 
 
-def _stop(process: subprocess.Popen[bytes], pieces: queue.SimpleQueue[tuple[Sink, bytes]]) -> None:
+def _stop(
+    process: subprocess.Popen[bytes],
+    pieces: queue.SimpleQueue[tuple[Sink, bytes]],
+    grace: float,
+) -> None:
     if process.poll() is None:
         if sys.platform == "win32":  # which has no SIGINT for another process
             process.terminate()
         else:
             process.send_signal(signal.SIGINT)
-        end = time.monotonic() + _GRACE
+        end = time.monotonic() + grace
         with contextlib.suppress(KeyboardInterrupt):  # a second ■: no more waiting
             _pass_on(process, pieces, end)
             with contextlib.suppress(subprocess.TimeoutExpired):
