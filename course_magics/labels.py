@@ -33,6 +33,14 @@ def ours(*, foreground: bool = False) -> dict[str, str]:
     return labels
 
 
+def lasting() -> dict[str, str]:
+    """The same for every session: for what is compared with what is there, as compose does.
+
+    A session's own label would have compose make every container anew in each kernel.
+    """
+    return {**ours(), SESSION: "lasting"}
+
+
 def image() -> dict[str, str]:
     """The labels of an image that is built now."""
     return {IMAGE: "built"}

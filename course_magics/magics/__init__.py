@@ -15,6 +15,7 @@ MAGICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "container": ("container", ("line", "cell")),
     # What a terminal's line begins with: else IPython's own UsageError, which nbval lets pass.
     "docker": ("container", ("line", "cell")),
+    "compose": ("compose", ("line", "cell")),
     "vagrant": ("vagrant", ("line", "cell")),
     "vagrantfile": ("vagrantfile", ("line", "cell")),
     "engine": ("engine", ("line",)),

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from course_magics import engine, labels
+from course_magics.containers import plugins
 from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
@@ -43,18 +44,7 @@ def plugin() -> Path | None:
     """Docker's buildx plugin, where the docker client looks for it; None when it is missing."""
     if shutil.which("docker") is None:
         return None
-    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    folders = (
-        config / "cli-plugins",
-        Path("/usr/local/lib/docker/cli-plugins"),
-        Path("/usr/local/libexec/docker/cli-plugins"),
-        Path("/usr/lib/docker/cli-plugins"),
-        Path("/usr/libexec/docker/cli-plugins"),
-        Path("/Applications/Docker.app/Contents/Resources/cli-plugins"),
-        Path("C:/Program Files/Docker/cli-plugins"),
-    )
-    names = ("docker-buildx", "docker-buildx.exe")
-    return next((f / n for f in folders for n in names if (f / n).is_file()), None)
+    return plugins.plugin("docker-buildx")
 
 
 def build(

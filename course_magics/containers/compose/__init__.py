@@ -1,0 +1,1 @@
+"""Compose: many containers from one file, through the real compose command."""

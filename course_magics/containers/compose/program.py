@@ -1,0 +1,88 @@
+"""The real compose command: where it is, and how it is run against the engine in use."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from course_magics import engine, process
+from course_magics.containers.compose.project import Project
+from course_magics.containers.plugins import plugin
+from course_magics.errors import EngineError
+from course_magics.guest.model import cache_dir
+from course_magics.streams import Sink
+
+#: ■: how long compose may take to end by itself (seconds). What it was doing is undone here.
+_GRACE = 0.3
+_INSTALL = {
+    "linux": "course-magics compose fetch    (or: apt-get install docker-compose-v2)",
+    "darwin": "brew install docker-compose",
+    "win32": "Docker Desktop brings it",
+}
+#: For the program's own output: no colours and no cursor movements, a line for each change.
+_PLAIN = ("--ansi", "never", "--progress", "plain")
+
+
+def cached() -> Path:
+    """Where `course-magics compose fetch` puts the command."""
+    return cache_dir() / "compose" / "docker-compose"
+
+
+def find() -> Path:
+    """The command: docker's plugin, `docker-compose` on the PATH, or the course's own copy.
+
+    Raises EngineError that says what to type. Compose 1 is passed over: it reads other files.
+    """
+    if (found := plugin("docker-compose")) is not None:
+        return found
+    elsewhere = shutil.which("docker-compose")
+    if elsewhere is not None and _is_current(elsewhere):
+        return Path(elsewhere)
+    if cached().is_file():
+        return cached()
+    old = f"{elsewhere} is compose 1, which has ended" if elsewhere else None
+    raise EngineError(
+        "docker compose is not installed",
+        detail=old,
+        hint=_INSTALL.get(sys.platform, "https://docs.docker.com/compose/install/"),
+    )
+
+
+@functools.cache
+def _is_current(command: str) -> bool:
+    """Whether this is compose 2 or newer."""
+    try:
+        done = subprocess.run(
+            [command, "version", "--short"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    major = done.stdout.strip().lstrip("v").partition(".")[0]
+    return major.isdigit() and int(major) >= 2
+
+
+def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) -> int:
+    """Run `docker compose … WORDS` to its end; returns its exit status.
+
+    project: None for a word that needs none. KeyboardInterrupt passes through when it has ended.
+    """
+    before = project.words() if project is not None else []
+    return process.run(
+        [str(find()), *_PLAIN, *before, *words],
+        folder=project.folder if project is not None else None,
+        env=engine.current().environment,
+        out=out,
+        err=err,
+        grace=_GRACE,
+    )
+
+
+def capture(project: Project | None, words: Sequence[str]) -> tuple[int, str, str]:
+    """The same for its text: exit status, output, errors."""
+    out, err = process.Kept(), process.Kept()
+    status = run(project, words, out=out, err=err)
+    return status, out.text, err.text

@@ -1,0 +1,217 @@
+"""`compose up`, in the background and in the foreground, and what ■ does to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from course_magics import engine
+from course_magics.containers.compose import program, ready, source, stack
+from course_magics.containers.compose.failure import check_alive, ended, failed
+from course_magics.containers.compose.logs import Lines, Sorter
+from course_magics.containers.compose.progress import Progress
+from course_magics.containers.compose.project import Project
+from course_magics.errors import ContainerError, EngineError, Interrupted
+from course_magics.finished import Finished, ended_badly
+from course_magics.streams import Stream
+
+
+class Watch(Protocol):
+    """A view that is told how far it is."""
+
+    def progress(self, progress: Progress) -> object:
+        """Compose has changed something."""
+
+    def rows(self, rows: list[dict[str, Any]]) -> object:
+        """The containers are now like this."""
+
+
+class Blind:
+    """No view."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def rows(self, rows: list[dict[str, Any]]) -> None:
+        """Nothing."""
+
+
+def services(project: Project) -> list[str]:
+    """The project's services: those of its file, or those that have containers."""
+    return source.names(project.text or "", "services") or list(
+        dict.fromkeys(c["Labels"].get(stack.SERVICE, "") for c in stack.listed(project.name))
+    )
+
+
+def up(
+    project: Project,
+    words: Sequence[str],
+    line: str,
+    *,
+    wait: bool = False,
+    seconds: float | None = None,
+    watch: Watch | None = None,
+) -> stack.Stack:
+    """`compose up -d` with these words. wait: until every service is well, or `seconds` are over.
+
+    A service is well when it runs and its health check, if it has one, says so; or when it has
+    ended with status 0. Raises ContainerError with the last lines of a service that is not,
+    OptionError with the line of a fault in the file, EngineError, Interrupted.
+    """
+    watch = watch or Blind()
+    with _undone(project, line):
+        progress = change(project, words, line, watch=watch)
+        publish(project)
+        if wait:
+            try:
+                bad = ready.wait(project.name, seconds=seconds, watch=watch.rows)
+            except ready.TooLong as late:
+                names = ", ".join(row["shown name"] for row in late.rows)
+                raise ContainerError(
+                    f"not ready in time: {names}",
+                    command=line,
+                    hint="%compose ps shows how far they are, %compose logs what they say",
+                ) from None
+            if bad:
+                raise ended(project, line, bad)
+    return stack.Stack(project, line, progress.warnings)
+
+
+def attached(
+    project: Project, words: Sequence[str], line: str, *, out: Stream, colour: bool, prefix: bool
+) -> stack.Stack:
+    """`compose up` in the foreground: the services' output, until all have ended or ■."""
+    lines = Lines(out, services(project), colour=colour)
+    progress = Progress()
+    log = lines if prefix else out
+    errors = Sorter(lines, progress)
+    try:
+        with _undone(project, line):
+            status = program.run(project, words, out=log, err=errors)
+    finally:
+        errors.close()
+        progress.close()
+        lines.close()
+        out.close()
+    if status and progress.rest:
+        raise failed(project, line, status, progress.words)
+    check_alive(line)
+    if status:
+        raise ContainerError(f"a service ended with status {status}", command=line, status=status)
+    return stack.Stack(project, line, progress.warnings)
+
+
+def change(
+    project: Project, words: Sequence[str], line: str, *, watch: Watch | None = None
+) -> Progress:
+    """Run a word that changes something. Returns what it told; raises CourseError."""
+    progress = Progress(watch.progress if watch else None)
+    try:
+        status = program.run(project, words, out=progress, err=progress)
+    finally:
+        progress.close()
+    if status:
+        raise failed(project, line, status, progress.words)
+    return progress
+
+
+def run(
+    project: Project, words: Sequence[str], line: str, *, out: Stream, err: Stream, detach: bool
+) -> Finished:
+    """`compose run`: a program in a container of its own. Raises ContainerError for a bad end."""
+    progress = Progress(other=err)
+    try:
+        with _undone(project, line, oneoff=True):
+            status = program.run(project, words, out=Stream() if detach else out, err=progress)
+    finally:
+        progress.close()
+        out.close()
+        err.close()
+    if status and not out.size:
+        error = failed(project, line, status, progress.words)
+        if not isinstance(error, EngineError) or "compose could not" not in error.message:
+            raise error
+    result = Finished(project.name, line, out, err)
+    result.exit_code = status
+    if status:
+        raise ended_badly(result, "the command", ContainerError)
+    publish(project)
+    return result
+
+
+def publish(project: Project) -> None:
+    """The ports that its containers publish are reached from here, on the embedded engine too."""
+    current = engine.current()
+    if current.lease is not None:
+        for found in stack.listed(project.name):
+            if found["State"] == "running" and found.get("Ports"):
+                current.published(found["Id"])
+
+
+def built(project: Project, wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """Service and image of what `compose build` builds; all of them unless some are `wanted`."""
+    services = source.data(project.text or "").get("services")
+    found = services.items() if isinstance(services, dict) else ()
+    return [
+        (name, str(service.get("image") or f"{project.name}-{name}"))
+        for name, service in found
+        if isinstance(service, dict) and service.get("build") and (not wanted or name in wanted)
+    ]
+
+
+@contextlib.contextmanager
+def _undone(project: Project, line: str, *, oneoff: bool = False) -> Iterator[None]:
+    """On ■ the containers that have been started meanwhile are killed."""
+    before = _there(project)
+    try:
+        yield
+    except KeyboardInterrupt:
+        names = _kill(project, before)
+        if oneoff:
+            what = "the container was killed and removed" if names else "nothing had been started"
+        else:
+            what = f"{', '.join(names)} killed" if names else "no container had been started"
+        raise Interrupted(
+            f"interrupted: {what}",
+            command=line,
+            hint=None if oneoff else "%compose up -d goes on, %compose down removes the project",
+        ) from None
+
+
+def _there(project: Project) -> set[str]:
+    """What runs, and what `compose run` has left, which is not this cell's either."""
+    found = stack.listed(project.name, oneoff=True)
+    return {c["Id"] for c in found if c["State"] in _ALIVE or stack.is_oneoff(c)}
+
+
+_ALIVE = ("running", "restarting", "paused")
+
+
+def _kill(project: Project, before: set[str]) -> list[str]:
+    """Kill what runs now and did not before; returns the services' names."""
+    killed: dict[str, None] = {}
+    with contextlib.suppress(EngineError):
+        for _ in range(3):  # the engine may still be starting what compose has asked for
+            fresh = [
+                c
+                for c in stack.listed(project.name, oneoff=True)
+                if c["Id"] not in before and (c["State"] in _ALIVE or stack.is_oneoff(c))
+            ]
+            if not fresh:
+                break
+            with ThreadPoolExecutor(8) as pool:
+                for done in [pool.submit(_end, c) for c in fresh]:
+                    with contextlib.suppress(Exception):
+                        done.result()
+            killed.update(dict.fromkeys(c["Labels"].get(stack.SERVICE, "") for c in fresh))
+    return sorted(killed)
+
+
+def _end(container: dict[str, Any]) -> None:
+    api = engine.current().api
+    if stack.is_oneoff(container):
+        api.remove_container(container["Id"], force=True)
+    else:
+        api.kill(container["Id"])
