@@ -28,6 +28,7 @@ _HINTS = (
     ("pull access denied", "%container images lists the images that are here: name one of them"),
     ("is already in use by container", "%container rm -f removes the old one"),
     ("failed to read dockerfile", "build: FOLDER names the folder with the Dockerfile in it"),
+    ("no containers for project", "%compose ps -a shows whether they have ended already"),
     ("no containers to", "%compose ps -a lists them; %compose up -d makes them"),
 )
 

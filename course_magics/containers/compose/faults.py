@@ -238,7 +238,7 @@ _Explain = Callable[[re.Match[str], Tree, str], Fault]
 _KNOWN: tuple[tuple[str, _Explain], ...] = (
     (r"line (?P<line>\d+): mapping key \"(?P<key>.+?)\" already defined at line (?P<first>\d+)",
      _twice),
-    (r"yaml: (?:.*?line (?P<line>\d+)(?:, column \d+)?: )?(?P<why>[^\n]+)", _syntax),
+    (r"(?<![\w.])yaml: (?:.*?line (?P<line>\d+)(?:, column \d+)?: )?(?P<why>[^\n]+)", _syntax),
     (r"(?:validating \S+: )?(?P<path>\(root\)|[\w.-]+) Additional property (?P<key>.+?) is not "
      "allowed", _unknown_key),
     (r"validating \S+: (?P<path>[\w.-]*) ?additional properties '(?P<key>.+?)'.* not allowed",

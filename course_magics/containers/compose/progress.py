@@ -55,17 +55,28 @@ class Progress:
         line = raw.decode("utf-8", "replace").rstrip("\r").removeprefix("\x1b[2K")
         if match := _CHANGE.match(line):
             key = (match["kind"] or "Service").lower(), match["name"].strip('"')
-            self.steps[key] = match["state"].lower()
+            state = match["state"].lower()
+            if state == "resource":  # "Network x  Resource is still in use"
+                state += match["more"] or ""
+            self.steps[key] = state
             if self._moved is not None:
                 self._moved(self)
         elif match := _WARNING.match(line):
-            words = match["words"].replace('\\"', '"').rpartition(": ")[2]
+            words = _shorter(match["words"].replace('\\"', '"').rpartition(": ")[2])
             if words not in self.warnings:
                 self.warnings.append(words)
         elif line.strip():
             self.rest.append(line)
             if self._other is not None:
                 self._other.write(raw + b"\n")
+
+
+def _shorter(words: str) -> str:
+    """A warning of compose, without the advice that is about files."""
+    if match := re.match(r"Found orphan containers \(\[(.*)\]\)", words):
+        names = ", ".join(sorted(match[1].split()))
+        return f"of services that the file no longer has: {names} (--remove-orphans removes them)"
+    return words
 
 
 class Changes(Shown):
@@ -91,5 +102,5 @@ class Changes(Shown):
     def blocks(self) -> Sequence[Block]:
         found: list[Block] = [Line(f"warning: {note}", "warn") for note in self.notes]
         rows = [(row["kind"], row["name"], row["done"]) for row in self.rows]
-        found.append(Grid(["", "NAME", "DONE"], rows) if rows else Line(self._nothing))
+        found.append(Grid(["KIND", "NAME", "DONE"], rows) if rows else Line(self._nothing))
         return [*found, Command(self.command)]

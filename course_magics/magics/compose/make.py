@@ -30,7 +30,7 @@ def _kept(call: Call) -> Iterator[Project]:
 def _up(call: Call) -> Any:
     default = not call.word.name
     background = call.detach or call.wait or call.no_start or default
-    extra = ["--detach"] if default and not (call.wait or call.no_start) else []
+    extra = ["-d"] if default and not (call.detach or call.wait or call.no_start) else []
     typed = words(call, *extra, name="up")
     if call.watch:
         raise OptionError(f"{call.sign}: --watch keeps the cell busy", hint="%compose watch does")
@@ -52,7 +52,7 @@ def _up(call: Call) -> Any:
 def _change(call: Call) -> Any:
     """A word that says what it has done."""
     name = call.word.name
-    typed = words(call, *(["--force"] if name == "rm" else []))
+    typed = words(call, *(["-f"] if name == "rm" and not call.force else []))
     with _kept(call) as wanted:
         line = wanted.line(typed)
         try:
@@ -87,7 +87,7 @@ def _build(call: Call) -> Any:
 
 def _run(call: Call) -> Any:
     out, err = cell_streams()
-    typed = words(call, "--no-TTY")
+    typed = words(call, "-T") if not call.no_TTY else words(call)
     with _kept(call) as wanted:
         line = wanted.line(words(call))
         return up.run(wanted, typed, line, out=out, err=err, detach=call.detach)
@@ -108,7 +108,7 @@ def _exec(call: Call) -> Any:
     container = container_of(wanted, service, call.index, line)
     out, err = cell_streams()
     return execute(
-        container["Id"],
+        container["Names"][0].lstrip("/"),
         command or ["sh"],
         out=out,
         err=err,
