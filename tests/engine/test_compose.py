@@ -1,0 +1,470 @@
+"""`%%compose` and `%compose`: the real compose command on the real engine."""
+
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from course_magics import labels
+from course_magics.containers.compose import program
+from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
+from course_magics.guest.model import cache_dir
+
+from .conftest import Cell
+
+pytestmark = pytest.mark.engine
+Fails = Callable[[str], BaseException]
+PROJECT = "com.docker.compose.project"
+
+FILE = """\
+services:
+  job: {image: course/busybox, command: echo done}
+  web:
+    image: course/busybox
+    command: sh -c 'echo hello; exec sleep 999'
+    stop_grace_period: 0s
+    healthcheck: {test: "true", interval: 1s}
+    ports: ["127.0.0.1::80"]
+    volumes: ["data:/data"]
+volumes:
+  data:
+"""
+
+
+@pytest.fixture(autouse=True)
+def _compose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A compose command, and a state folder of the test's own."""
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    try:
+        program.find()
+    except EngineError:
+        monkeypatch.setenv("DOCKER_CONFIG", str(cache_dir() / "newer-docker"))
+        try:
+            program.find()
+        except EngineError:
+            pytest.skip("compose is not here: bash .ci/newer-docker")
+
+
+@pytest.fixture
+def project(api: docker.APIClient) -> Iterator[str]:
+    """A project's name of the test's own; all of it is removed afterwards."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    yield name
+    mine = {"label": f"{PROJECT}={name}"}
+    for c in api.containers(all=True, filters=mine):
+        api.remove_container(c["Id"], force=True, v=True)
+    for n in api.networks(filters=mine):
+        api.remove_network(n["Id"])
+    for v in api.volumes(filters=mine).get("Volumes") or ():
+        api.remove_volume(v["Name"])
+
+
+@pytest.fixture
+def shop(cell: Cell, project: str, here: Path) -> str:
+    """FILE, up and well."""
+    cell(f"%%compose -p {project}\n{FILE}")
+    return project
+
+
+def one(service: str, command: str, more: str = "") -> str:
+    return (
+        f"services:\n  {service}:\n    image: course/busybox\n    command: {command}\n"
+        f"    stop_grace_period: 0s\n{more}"
+    )
+
+
+# --- up ---------------------------------------------------------------------------------------
+
+
+def test_the_cell_comes_up_and_is_well(cell: Cell, project: str, here: Path, api) -> None:  # type: ignore[no-untyped-def]
+    stack = cell(f"%%compose -p {project}\n{FILE}").result
+    assert str(stack).splitlines() == [
+        "SERVICE  IMAGE           STATE       HEALTH   PORTS",
+        "job      course/busybox  exited (0)",
+        "web      course/busybox  running     healthy  127.0.0.1:*->80/tcp",
+        f"$ docker compose -p {project} -f - up -d < CELL",
+    ]
+    assert stack["web"].state == "running, healthy"
+    assert stack.services == ["job", "web"]
+    with pytest.raises(EngineError, match="did you mean web"):
+        stack["wbe"]
+    mine = {"label": [f"{PROJECT}={project}", labels.SESSION]}
+    assert len(api.containers(all=True, filters=mine)) == 2
+    assert len(api.networks(filters=mine)) == 1
+    assert len(api.volumes(filters=mine)["Volumes"]) == 1
+
+
+def test_another_session_makes_nothing_anew(
+    cell: Cell, shop: str, api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = api.inspect_container(f"{shop}-web-1")["Id"]
+    monkeypatch.setattr(labels, "_session", "another")
+    cell(f"%%compose -p {shop}\n{FILE}")
+    assert api.inspect_container(f"{shop}-web-1")["Id"] == before
+
+
+def test_a_service_that_ends_badly_fails_the_cell(fails: Fails, project: str, here: Path) -> None:
+    error = fails(f"%%compose -p {project}\n" + one("web", "sh -c 'echo oops; exit 3'"))
+    assert isinstance(error, ContainerError)
+    assert "web ended with status 3" in error.message
+    assert "web | oops" in str(error)
+    assert error.result["web"].state == "exited (3)"  # type: ignore[attr-defined]
+
+
+def test_an_unhealthy_service_fails_the_cell(fails: Fails, project: str, here: Path) -> None:
+    check = '    healthcheck: {test: "echo broken; false", interval: 1s, retries: 1}\n'
+    error = fails(f"%%compose -p {project}\n" + one("web", "sh -c 'echo hi; sleep 99'", check))
+    assert "web is unhealthy" in str(error)
+    assert "web | broken" in str(error)
+    assert "web | hi" in str(error)
+
+
+def test_compose_s_own_wait(fails: Fails, project: str, here: Path) -> None:
+    error = fails(f"%%compose -p {project} up --wait\n" + one("web", "sh -c 'echo no; exit 4'"))
+    assert "web ended with status 4" in str(error)
+    assert "web | no" in str(error)
+
+
+def test_not_ready_in_time(fails: Fails, project: str, here: Path) -> None:
+    check = '    healthcheck: {test: "false", interval: 60s}\n'
+    error = fails(f"%%compose -p {project} --wait-timeout 1\n" + one("web", "sleep 99", check))
+    assert "not ready in time: web" in str(error)
+
+
+def test_a_dependency_that_fails(fails: Fails, project: str, here: Path) -> None:
+    text = one("db", "sh -c 'echo no disk; exit 1'") + (
+        "  web:\n    image: course/busybox\n    command: sleep 9\n"
+        "    depends_on: {db: {condition: service_completed_successfully}}\n"
+    )
+    error = fails(f"%%compose -p {project} up -d\n{text}")
+    assert "db" in str(error)
+    assert "no disk" in str(error)
+
+
+def test_in_the_foreground_each_line_has_its_service(
+    cell: Cell, project: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        one("a", "echo one") + "  longer: {image: course/busybox, command: sh -c 'echo two >&2'}\n"
+    )
+    stack = cell(f"%%compose -p {project} up\n{text}").result
+    shown = capsys.readouterr()
+    assert "\x1b[36ma-1      | \x1b[0mone\n" in shown.out
+    assert "\x1b[33mlonger-1 | \x1b[0mtwo\n" in shown.out
+    assert shown.err == ""
+    assert [r["State"] for r in stack.rows] == ["exited (0)", "exited (0)"]
+
+
+def test_exit_code_from(fails: Fails, project: str, here: Path) -> None:
+    text = one("web", "sh -c 'exit 7'")
+    error = fails(f"%%compose -p {project} up --exit-code-from web\n{text}")
+    assert (type(error), error.status) == (ContainerError, 7)  # type: ignore[attr-defined]
+
+
+def test_a_build_in_the_notebook_s_folder(cell: Cell, project: str, here: Path) -> None:
+    (here / "web").mkdir()
+    (here / "web/Dockerfile").write_text("FROM course/busybox\nCOPY word /word\n")
+    (here / "web/word").write_text("from the folder\n")
+    text = "services:\n  web:\n    build: web\n    command: cat /word\n"
+    try:
+        built = cell(f"%%compose -p {project} build\n{text}").result
+        assert built.rows == [{"kind": "image", "name": f"{project}-web", "done": "built for web"}]
+        assert cell(f"%compose -p {project} run --rm web").result.stdout == "from the folder\n"
+    finally:
+        cell(f"%compose -p {project} down --rmi all")
+
+
+def test_a_build_that_fails(fails: Fails, project: str, here: Path) -> None:
+    error = fails(f"%%compose -p {project} build\nservices:\n  web:\n    build: nowhere\n")
+    assert isinstance(error, EngineError)
+    assert "nowhere" in str(error)
+
+
+# --- faults of the file -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "caret", "hint"),
+    [
+        ("services:\n  web:\n    imagee: x\n", 3, "imagee", "did you mean image?"),
+        ("servces:\n  web: {image: x}\n", 1, "servces", "did you mean services?"),
+        ("services:\n\tweb:\n", 2, "\t", "spaces only"),
+        ("services:\n  web:\n    image: x\n   bad: 1\n", 4, "b", "indentation"),
+        ("services:\n  web:\n    image: x\n    image: y\n", 4, "image: y", "leave one"),
+        ('services:\n  web:\n    image: "x\n', 3, '"', "quote"),
+        ("services:\n  web:\n    image: 5\n", 3, "image", 'in quotes: "5"'),
+        ("services:\n  web:\n    image: x\n    ports: 5\n", 4, "ports", "as a list"),
+        ("services:\n  web:\n    image: x\n    ports:\n      - 99999:80\n", 5, "99999:80", "65535"),
+        ("services:\n  web:\n    image: x\n    ports: [abc]\n", 4, "abc", "HOST:CONTAINER"),
+        ("services:\n  a:\n    image: x\n    depends_on: [bd]\n  db: {image: x}\n", 4, "bd", "mean db"),
+        ("services:\n  a:\n    image: x\n    networks: [front]\n", 4, "front", "networks:"),
+        ("services:\n  a:\n    image: x\n    volumes: ['data:/d']\n", 4, "'data:/d'", "volumes:"),
+        ("services:\n  a:\n    command: x\n", 2, "a", "image: NAME"),
+        ("services:\n  a:\n    image: x\n    healthcheck: {interval: 5q}\n", 4, "interval", "10s"),
+        ("services:\n  a:\n    image: ${NOT_SET:?please}\n", 3, "${NOT_SET:?please}", "%env"),
+        ("services:\n  a:\n    image: x\nports: []\n", 4, "ports", "below services"),
+        ("hello\n", 1, "hello", "services:"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_shown_on_its_line(
+    fails: Fails, project: str, here: Path, text: str, line: int, caret: str, hint: str
+) -> None:
+    error = fails(f"%%compose -p {project} config -q\n{text}")
+    assert isinstance(error, OptionError), error
+    assert error.message.startswith(f"line {line} of the cell: ")
+    excerpt, mark = (error.detail or "").splitlines()
+    begins = excerpt.index(caret.replace("\t", "→"))
+    assert mark.index("^") == begins
+    assert mark.count("^") == len(caret)
+    assert hint in (error.hint or "")
+
+
+def test_a_faulty_cell_is_not_kept(cell: Cell, fails: Fails, shop: str) -> None:
+    fails(f"%%compose -p {shop}\nservices:\n  web:\n    imagee: x\n")
+    assert len(cell("%compose ps").result) == 1
+
+
+def test_a_good_file_has_no_fault(cell: Cell, project: str, here: Path) -> None:
+    shown = cell(f"%%compose -p {project} config --services\n{FILE}").result
+    assert shown.lines == ["job", "web"]
+
+
+# --- the words after it -------------------------------------------------------------------------
+
+
+def test_looking(cell: Cell, shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [r["Service"] for r in cell("%compose ps").result] == ["web"]
+    assert [r["Service"] for r in cell("%compose ps -a").result] == ["job", "web"]
+    assert cell("%compose ps --services").result.lines == ["web"]
+    assert json.loads(cell("%compose ps --format json").result.lines[0])["Service"] == "web"
+    assert "sleep 999" in str(cell("%compose top").result)
+    assert cell("%compose images").result[0]["Repository"] == "course/busybox"
+    assert cell("%compose port web 80").result.text.startswith("127.0.0.1:")
+    assert cell("%compose stats").result[0]["Name"] == f"{shop}-web-1"
+    assert shop in [r["Name"] for r in cell("%compose ls").result]
+    assert cell("%compose version --short").result.text.startswith(("2.", "v2.", "5."))
+    capsys.readouterr()
+    cell("%compose logs --no-color")
+    assert capsys.readouterr().out == "job-1 | done\nweb-1 | hello\n"
+    cell("%compose logs --no-log-prefix web")
+    assert capsys.readouterr().out == "hello\n"
+
+
+def test_doing(cell: Cell, shop: str, api: docker.APIClient, here: Path) -> None:
+    def state() -> str:
+        return str(api.inspect_container(f"{shop}-web-1")["State"]["Status"])
+
+    cell("%compose pause web")
+    assert state() == "paused"
+    cell("%compose unpause web")
+    cell("%compose stop web")
+    assert state() == "exited"
+    changed = cell("%compose start web").result
+    assert changed.names == [f"{shop}-web-1"]
+    assert state() == "running"
+    cell("%compose restart web")
+    cell("%compose scale web=2")
+    assert [r["shown name"] for r in cell("%compose ps").result] == ["web-1", "web-2"]
+    assert cell("%compose exec --index 2 web hostname").result.stdout.strip()
+    assert cell("%%compose exec web\necho in $((1 + 1))\n").result.stdout == "in 2\n"
+    assert cell("%compose run --rm -e A=1 web sh -c 'echo $A'").result.stdout == "1\n"
+    cell("%compose cp web:/etc/passwd passwd")
+    assert "root" in (here / "passwd").read_text()
+    cell("%compose kill")
+    assert state() == "exited"
+    assert len(cell("%compose rm").result.rows) == 3
+    cell("%compose create")
+    assert state() == "created"
+    down = cell("%compose down -v").result
+    assert [r["kind"] for r in down.rows] == ["container", "container", "network", "volume"]
+    assert not api.containers(all=True, filters={"label": f"{PROJECT}={shop}"})
+    assert not api.volumes(filters={"label": f"{PROJECT}={shop}"})["Volumes"]
+    assert "nothing to do" in str(cell("%compose down").result)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("logs wbe", "did you mean web?"),
+        ("up -d wbe", "did you mean web?"),
+        ("start wbe", "did you mean web?"),
+        ("exec wbe ls", "did you mean web?"),
+        ("exec job ls", "job is not running"),
+        ("exec web", "the command is missing"),
+        ("exec web false", "status 1"),
+        ("run --rm web sh -c 'exit 5'", "status 5"),
+        ("port web 99", "99"),
+        ("wait job", "ps -a"),
+        ("scale wbe=2", "wbe"),
+        ("cp web:/nowhere x", "nowhere"),
+        ("stop wbe", "did you mean web?"),
+        ("up --waitt", "did you mean --wait?"),
+        ("up -p x", "goes before the word"),
+        ("psx", "did you mean %compose ps?"),
+        ("attach web", "%compose logs -f web"),
+        ("up --watch", "%compose watch"),
+        ("ps --format '{{.Nope}}'", "Nope"),
+        ("-p Up ps", "type up"),
+        ("-f nowhere.yaml ps", "no file nowhere.yaml"),
+        ("--dir nowhere ps", "no folder nowhere"),
+    ],
+)
+def test_a_word_that_fails_says_why(fails: Fails, shop: str, line: str, words: str) -> None:
+    error = fails(f"%compose {line}")
+    assert isinstance(error, ContainerError | EngineError | OptionError), error
+    assert words in str(error)
+
+
+def test_pull_and_push_say_why_they_cannot(fails: Fails, project: str, here: Path) -> None:
+    text = f"services:\n  web:\n    image: 127.0.0.1:9/{project}\n"
+    for word in ("pull", "push"):
+        assert isinstance(fails(f"%%compose -p {project} {word}\n{text}"), EngineError)
+
+
+def test_without_a_file(fails: Fails, here: Path) -> None:
+    error = fails("%compose ps")
+    assert "there is no compose file here" in str(error)
+
+
+def test_a_real_file(cell: Cell, project: str, here: Path) -> None:
+    (here / "compose.yaml").write_text(f"name: {project}\n" + one("web", "sleep 99"))
+    stack = cell("%compose up -d").result
+    assert str(stack).endswith(f"$ docker compose -p {project} up -d")
+    assert [r["Service"] for r in cell("%compose ps").result] == ["web"]
+    cell("%compose -f compose.yaml down")
+
+
+def test_the_cell_is_found_again_by_the_next_kernel(
+    cell: Cell, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from course_magics.containers.compose import project
+
+    monkeypatch.setattr(project, "_last", {})
+    assert [r["Service"] for r in cell("%compose ps").result] == ["web"]
+
+
+def test_a_profile_and_a_variable(
+    cell: Cell, project: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORD", "hello")
+    text = one("web", "echo $WORD") + "  extra: {image: course/busybox, profiles: [more]}\n"
+    config = cell(f"%%compose -p {project} --profile more config\n{text}").result
+    assert "hello" in config.text
+    assert "extra" in config.text
+
+
+# --- interrupts ---------------------------------------------------------------------------------
+
+
+def interrupted(
+    fails: Fails, text: str, begun: Callable[[], object]
+) -> tuple[BaseException, float]:
+    """Runs a cell, interrupts it once `begun` is true; its error, and how long it took then."""
+    at: list[float] = []
+
+    def press() -> None:
+        end = time.monotonic() + 20
+        while not begun() and time.monotonic() < end:
+            time.sleep(0.05)
+        at.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    error = fails(text)
+    took = time.monotonic() - at[0]
+    thread.join()
+    return error, took
+
+
+def running(api: docker.APIClient, project: str) -> list[str]:
+    found = api.containers(filters={"label": f"{PROJECT}={project}"})
+    return [c["Names"][0] for c in found]
+
+
+@pytest.mark.parametrize("word", ["", "up"])
+def test_interrupting_up(
+    fails: Fails, project: str, here: Path, api: docker.APIClient, word: str
+) -> None:
+    check = '    healthcheck: {test: "false", interval: 60s}\n'
+    look = docker.APIClient()  # the cell's own connection is busy
+    error, _ = interrupted(
+        fails,
+        f"%%compose -p {project} {word}\n" + one("web", "sleep 99", check),
+        lambda: running(look, project),
+    )
+    assert isinstance(error, Interrupted)
+    assert "web" in error.message
+    assert "killed" in error.message
+    assert running(api, project) == []
+
+
+def test_interrupting_logs_run_and_exec(
+    cell: Cell, fails: Fails, shop: str, api: docker.APIClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = time.monotonic()
+    error, _ = interrupted(fails, "%compose logs -f", lambda: time.monotonic() - begun > 1)
+    assert "the services go on" in str(error)
+    assert running(api, shop) == [f"/{shop}-web-1"]
+    look = docker.APIClient()
+    error, _ = interrupted(
+        fails, "%compose run web sleep 99", lambda: len(running(look, shop)) == 2
+    )
+    assert "killed and removed" in str(error)
+    assert running(api, shop) == [f"/{shop}-web-1"]
+    begun = time.monotonic()
+    error, _ = interrupted(
+        fails, "%compose exec web sleep 77", lambda: time.monotonic() - begun > 1
+    )
+    assert isinstance(error, Interrupted)
+    assert "sleep 77" not in str(api.top(f"{shop}-web-1"))
+
+
+def test_an_interrupted_up_leaves_what_ran_before(
+    cell: Cell, fails: Fails, shop: str, api: docker.APIClient
+) -> None:
+    look = docker.APIClient()
+    more = '  db: {image: course/busybox, command: sleep 99, healthcheck: {test: "false"}}\n'
+    text = FILE.replace("volumes:\n  data:", f"{more}volumes:\n  data:")
+    error, _ = interrupted(
+        fails, f"%%compose -p {shop}\n{text}", lambda: len(running(look, shop)) == 2
+    )
+    assert "db killed" in str(error)
+    assert running(api, shop) == [f"/{shop}-web-1"]
+
+
+# --- where there is no compose, or no engine ------------------------------------------------------
+
+
+def test_without_compose(
+    fails: Fails, here: Path, monkeypatch: pytest.MonkeyPatch, ip: InteractiveShell
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(here))
+    monkeypatch.setenv("COURSE_CACHE", str(here))
+    monkeypatch.setenv("PATH", str(here))
+    monkeypatch.setattr(program, "plugin", lambda name: None)
+    error = fails("%%compose\n" + one("web", "true"))
+    assert "docker compose is not installed" in str(error)
+    assert "course-magics compose fetch" in str(error)
+    old = here / "docker-compose"
+    old.write_text("#!/bin/sh\necho 1.29.2\n")
+    old.chmod(0o755)
+    assert "compose 1" in str(fails("%%compose\n" + one("web", "true")))
+
+
+def test_an_engine_that_has_gone(fails: Fails, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from course_magics import engine
+
+    gone = engine.Engine("docker", "unix:///nowhere/docker.sock", "", engine.current().api)
+    monkeypatch.setattr(engine.Engine, "environment", gone.environment)
+    error = fails("%compose images")
+    assert isinstance(error, EngineError)
+    assert len(error.message.splitlines()) == 1
