@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from course_magics import labels, runtime
 from course_magics.engine.bridge import Bridge, interface
-from course_magics.engine.embedded.files import state_dir
 from course_magics.errors import EngineError
 from course_magics.guest.procs import run, search_path
+from course_magics.runtime import state_dir
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -204,7 +204,7 @@ def test_a_build_that_fails(fails: Fails, project: str, here: Path) -> None:
         ("services:\n  web:\n    image: x\n    ports: 5\n", 4, "ports", "as a list"),
         ("services:\n  web:\n    image: x\n    ports:\n      - 99999:80\n", 5, "99999:80", "65535"),
         ("services:\n  web:\n    image: x\n    ports: [abc]\n", 4, "abc", "HOST:CONTAINER"),
-        ("services:\n  a:\n    image: x\n    depends_on: [bd]\n  db: {image: x}\n", 4, "bd", "mean db"),
+        ("services:\n  a:\n    image: x\n    depends_on: [stor]\n  store: {image: x}\n", 4, "stor", "mean store"),
         ("services:\n  a:\n    image: x\n    networks: [front]\n", 4, "front", "networks:"),
         ("services:\n  a:\n    image: x\n    volumes: ['data:/d']\n", 4, "'data:/d'", "volumes:"),
         ("services:\n  a:\n    command: x\n", 2, "a", "image: NAME"),
@@ -253,9 +253,9 @@ def test_looking(cell: Cell, shop: str, capsys: pytest.CaptureFixture[str]) -> N
     assert cell("%compose version --short").result.text.startswith(("2.", "v2.", "5."))
     capsys.readouterr()
     cell("%compose logs --no-color")
-    assert capsys.readouterr().out == "job-1 | done\nweb-1 | hello\n"
+    assert capsys.readouterr().out.startswith("job-1 | done\nweb-1 | hello\n")
     cell("%compose logs --no-log-prefix web")
-    assert capsys.readouterr().out == "hello\n"
+    assert capsys.readouterr().out.startswith("hello\n")
 
 
 def test_doing(cell: Cell, shop: str, api: docker.APIClient, here: Path) -> None:
@@ -323,10 +323,19 @@ def test_a_word_that_fails_says_why(fails: Fails, shop: str, line: str, words: s
     assert words in str(error)
 
 
-def test_pull_and_push_say_why_they_cannot(fails: Fails, project: str, here: Path) -> None:
-    text = f"services:\n  web:\n    image: 127.0.0.1:9/{project}\n"
-    for word in ("pull", "push"):
-        assert isinstance(fails(f"%%compose -p {project} {word}\n{text}"), EngineError)
+def test_pull_and_push_say_why_they_cannot(
+    cell: Cell, fails: Fails, project: str, here: Path
+) -> None:
+    (here / "Dockerfile").write_text("FROM course/busybox\n")
+    text = f"services:\n  web:\n    build: .\n    image: 127.0.0.1:9/{project}\n"
+    cell(f"%%compose -p {project} build\n{text}")
+    try:
+        for word in ("pull", "push"):
+            error = fails(f"%compose -p {project} {word}")
+            assert isinstance(error, EngineError)
+            assert "127.0.0.1:9" in str(error)
+    finally:
+        cell(f"%container rmi 127.0.0.1:9/{project}")
 
 
 def test_without_a_file(fails: Fails, here: Path) -> None:
@@ -403,7 +412,7 @@ def test_interrupting_up(
     )
     assert isinstance(error, Interrupted)
     assert "web" in error.message
-    assert "killed" in error.message
+    assert "stopped" in error.message
     assert running(api, project) == []
 
 
@@ -437,7 +446,7 @@ def test_an_interrupted_up_leaves_what_ran_before(
     error, _ = interrupted(
         fails, f"%%compose -p {shop}\n{text}", lambda: len(running(look, shop)) == 2
     )
-    assert "db killed" in str(error)
+    assert "db stopped" in str(error)
     assert running(api, shop) == [f"/{shop}-web-1"]
 
 

@@ -53,6 +53,9 @@ def failed(project: Project | None, line: str, status: int, words: str) -> Cours
         return error
     if project is not None and (match := re.search(r"container (\S+) (is unhealthy|exited)", last)):
         return ended(project, line, [r for r in stack.rows(project.name) if r["Name"] == match[1]])
+    if project is not None and (match := re.search(r'service "(\S+)" didn\'t complete', last)):
+        rows = stack.rows(project.name)
+        return ended(project, line, [r for r in rows if r["Service"] == match[1]])
     hint = next((hint for sign, hint in _HINTS if sign in words), None)
     return EngineError(
         f"compose could not do that: {last}",

@@ -72,6 +72,8 @@ def _syntax(match: re.Match[str], tree: Tree, text: str) -> Fault:
         line = text.splitlines()[place.line - 1] if place.line <= len(text.splitlines()) else ""
         if "\t" in line[: place.column]:
             problem, hint = "a tab", "YAML is indented with spaces only"
+        elif "closed" in problem:
+            hint = "close it with the same quote or bracket"
         elif "expected" in problem:
             hint = "look at the indentation, and for a missing colon or quote, here and just above"
         return Fault(f"no YAML: {problem}", place, hint)

@@ -20,11 +20,19 @@ class Lines:
     The colours follow the services' order, and all names are padded to the longest: both are the
     same in every run, while compose takes them as the containers come. to: where they go.
     grouped: hold them back until the end, then service by service, for what is no live output.
+    prefix: False where compose was told to leave the names out.
     """
 
     def __init__(
-        self, to: Sink, services: Sequence[str], *, colour: bool = True, grouped: bool = False
+        self,
+        to: Sink,
+        services: Sequence[str],
+        *,
+        colour: bool = True,
+        grouped: bool = False,
+        prefix: bool = True,
     ) -> None:
+        self._prefixed = prefix
         self._to = to
         self._services = list(services)
         self._width = max((len(s) + 2 for s in services), default=0)
@@ -49,10 +57,12 @@ class Lines:
     def is_log(self, line: bytes) -> bool:
         """Whether a line comes from a service, not from compose."""
         match = _LINE.match(line)
+        if not self._prefixed:
+            return not line.startswith((b" ", b"time="))
         return match is not None and self._service(match["name"].decode()) is not None
 
     def _line(self, line: bytes) -> None:
-        match = _LINE.match(line)
+        match = _LINE.match(line) if self._prefixed else None
         if match is None:
             if not _OURS.match(line):
                 self._pass("", line.removeprefix(b"\x1b[2K") + b"\n")

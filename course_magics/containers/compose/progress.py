@@ -13,8 +13,7 @@ _CHANGE = re.compile(
     rf"^ (?:(?P<kind>{_KINDS}) +)?(?P<name>\"?[\w.:/@-]+\"?) +(?P<state>[A-Z][a-z]+)(?P<more> .*)?$"
 )
 _WARNING = re.compile(r'^time="[^"]*" level=warning msg="(?P<words>.*)"$')
-#: States on the way to another one; the last one counts.
-_ON_THE_WAY = re.compile(r".*ing$")
+_NOISE = ("Aborting on container exit", "Gracefully stopping")
 
 
 class Progress:
@@ -65,7 +64,7 @@ class Progress:
             words = _shorter(match["words"].replace('\\"', '"').rpartition(": ")[2])
             if words not in self.warnings:
                 self.warnings.append(words)
-        elif line.strip():
+        elif line.strip() and not line.startswith(_NOISE):
             self.rest.append(line)
             if self._other is not None:
                 self._other.write(raw + b"\n")

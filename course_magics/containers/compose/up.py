@@ -83,13 +83,12 @@ def attached(
     project: Project, words: Sequence[str], line: str, *, out: Stream, colour: bool, prefix: bool
 ) -> stack.Stack:
     """`compose up` in the foreground: the services' output, until all have ended or ■."""
-    lines = Lines(out, services(project), colour=colour)
+    lines = Lines(out, services(project), colour=colour, prefix=prefix)
     progress = Progress()
-    log = lines if prefix else out
     errors = Sorter(lines, progress)
     try:
         with _undone(project, line):
-            status = program.run(project, words, out=log, err=errors)
+            status = program.run(project, words, out=lines, err=errors)
     finally:
         errors.close()
         progress.close()
@@ -164,7 +163,7 @@ def built(project: Project, wanted: Sequence[str]) -> list[tuple[str, str]]:
 @contextlib.contextmanager
 def _undone(project: Project, line: str, *, oneoff: bool = False) -> Iterator[None]:
     """On ■ the containers that have been started meanwhile are killed."""
-    before = _there(project)
+    before = stack.listed(project.name, oneoff=True)
     try:
         yield
     except KeyboardInterrupt:
@@ -172,7 +171,7 @@ def _undone(project: Project, line: str, *, oneoff: bool = False) -> Iterator[No
         if oneoff:
             what = "the container was killed and removed" if names else "nothing had been started"
         else:
-            what = f"{', '.join(names)} killed" if names else "no container had been started"
+            what = f"{', '.join(names)} stopped" if names else "no container had been started"
         raise Interrupted(
             f"interrupted: {what}",
             command=line,
@@ -180,33 +179,31 @@ def _undone(project: Project, line: str, *, oneoff: bool = False) -> Iterator[No
         ) from None
 
 
-def _there(project: Project) -> set[str]:
-    """What runs, and what `compose run` has left, which is not this cell's either."""
-    found = stack.listed(project.name, oneoff=True)
-    return {c["Id"] for c in found if c["State"] in _ALIVE or stack.is_oneoff(c)}
-
-
 _ALIVE = ("running", "restarting", "paused")
 
 
-def _kill(project: Project, before: set[str]) -> list[str]:
-    """Kill what runs now and did not before; returns the services' names."""
-    killed: dict[str, None] = {}
+def _kill(project: Project, before: list[dict[str, Any]]) -> list[str]:
+    """End what has come or been started since `before`; returns the services' names.
+
+    What `compose run` had left before is not this cell's either.
+    """
+    kept = {c["Id"] for c in before if c["State"] in _ALIVE or stack.is_oneoff(c)}
+    known = {c["Id"] for c in before}
+    ended: set[str] = set()
     with contextlib.suppress(EngineError):
         for _ in range(3):  # the engine may still be starting what compose has asked for
-            fresh = [
-                c
-                for c in stack.listed(project.name, oneoff=True)
-                if c["Id"] not in before and (c["State"] in _ALIVE or stack.is_oneoff(c))
-            ]
+            now = [c for c in stack.listed(project.name, oneoff=True) if c["Id"] not in kept]
+            # Those that compose itself has stopped before it went are to be named too.
+            new = [c for c in now if c["Id"] not in known and c["State"] == "exited"]
+            fresh = [c for c in now if c["State"] in _ALIVE or stack.is_oneoff(c)]
+            ended.update(c["Labels"].get(stack.SERVICE, "") for c in [*new, *fresh])
             if not fresh:
                 break
             with ThreadPoolExecutor(8) as pool:
                 for done in [pool.submit(_end, c) for c in fresh]:
                     with contextlib.suppress(Exception):
                         done.result()
-            killed.update(dict.fromkeys(c["Labels"].get(stack.SERVICE, "") for c in fresh))
-    return sorted(killed)
+    return sorted(ended)
 
 
 def _end(container: dict[str, Any]) -> None:

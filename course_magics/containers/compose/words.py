@@ -175,11 +175,11 @@ def logs(
 ) -> Finished:
     """The services' output, each line with its service's name; with `follow` as it comes."""
     known = services(project)
-    lines = Prefixed(out, known, colour=colour, grouped=not follow)
+    lines = Prefixed(out, known, colour=colour, grouped=not follow, prefix=prefix)
     progress = Progress()
     errors = Sorter(lines, progress)
     try:
-        status = program.run(project, words, out=lines if prefix else out, err=errors)
+        status = program.run(project, words, out=lines, err=errors)
     except KeyboardInterrupt:
         what = "stopped following the logs; the services go on" if follow else "interrupted"
         raise Interrupted(what, command=line) from None
