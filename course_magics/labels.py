@@ -13,6 +13,8 @@ LESSON = "course-magics.lesson"
 #: On a built image. The same for every session: a session's own label would make the same cell
 #: another image in each kernel, and leave the old one behind without a name.
 IMAGE = "course-magics.image"
+#: Compose's own, on all that it makes: the project's name.
+COMPOSE = "com.docker.compose.project"
 #: On a foreground container: who waits for it. It dies with that process.
 OWNER = "course-magics.owner"
 

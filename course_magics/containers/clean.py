@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
 from course_magics.display import Block, Command, Facts, Shown
@@ -54,6 +54,14 @@ def _swarm_things(api: APIClient, ours: dict[str, str]) -> dict[str, list[str]]:
     return removed
 
 
+def _of_compose() -> list[dict[str, Any]]:
+    """Filters for what this process's compose projects hold: their labels outlive a session."""
+    from course_magics.containers.compose.project import made
+
+    lasting = f"{labels.SESSION}={labels.lasting()[labels.SESSION]}"
+    return [{"label": [lasting, f"{labels.COMPOSE}={name}"]} for name in sorted(made)]
+
+
 def remove_all(*, mine: bool = False) -> Cleaned:
     """Remove the course's containers, networks, volumes and images from the current engine.
 
@@ -63,19 +71,20 @@ def remove_all(*, mine: bool = False) -> Cleaned:
 
     session = labels.ours()[labels.SESSION]
     ours = {"label": f"{labels.SESSION}={session}" if mine else labels.SESSION}
+    every = [ours, *_of_compose()] if mine else [ours]
     removed: dict[str, list[str]] = {"containers": [], "networks": [], "volumes": [], "images": []}
     kept: list[str] = []
     with engine.talking(_LINE) as api, engine.current().with_room():
         if api.info().get("Swarm", {}).get("ControlAvailable"):
             removed = {**_swarm_things(api, ours), **removed}
-        for c in api.containers(all=True, filters=ours):
+        for c in [c for f in every for c in api.containers(all=True, filters=f)]:
             name = (c.get("Names") or [c["Id"][:12]])[0].lstrip("/")
             api.remove_container(c["Id"], force=True, v=True)
             removed["containers"].append(name)
-        for n in api.networks(filters=ours):
+        for n in [n for f in every for n in api.networks(filters=f)]:
             api.remove_network(n["Id"])
             removed["networks"].append(n["Name"])
-        for v in api.volumes(filters=ours).get("Volumes") or ():
+        for v in [v for f in every for v in api.volumes(filters=f).get("Volumes") or ()]:
             api.remove_volume(v["Name"])
             removed["volumes"].append(v["Name"])
         for i in [] if mine else api.images(filters={"label": labels.IMAGE}):

@@ -102,6 +102,19 @@ def test_the_cell_comes_up_and_is_well(cell: Cell, project: str, here: Path, api
     assert len(api.volumes(filters=mine)["Volumes"]) == 1
 
 
+def test_cleaning_what_this_session_made(
+    shop: str, api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from course_magics.containers.clean import remove_all
+    from course_magics.containers.compose import project
+
+    monkeypatch.setattr(project, "made", {shop})
+    monkeypatch.setattr(labels, "_session", "nobody's")
+    removed = remove_all(mine=True).removed
+    assert removed["containers"] == [f"{shop}-job-1", f"{shop}-web-1"]
+    assert (removed["networks"], removed["volumes"]) == ([f"{shop}_default"], [f"{shop}_data"])
+
+
 def test_another_session_makes_nothing_anew(
     cell: Cell, shop: str, api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

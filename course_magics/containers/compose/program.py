@@ -26,10 +26,30 @@ _INSTALL = {
 #: For the program's own output: no colours and no cursor movements, a line for each change.
 _PLAIN = ("--ansi", "never", "--progress", "plain")
 
+#: What would name another engine than the one in use; empty is the same as unset.
+_UNSET = dict.fromkeys(("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"), "")
+
 
 def cached() -> Path:
     """Where `course-magics compose fetch` puts the command."""
     return cache_dir() / "compose" / "docker-compose"
+
+
+def cached_docker() -> Path:
+    """Where `course-magics compose fetch --docker` puts the docker client."""
+    return cached().with_name("docker")
+
+
+def docker() -> Path:
+    """The docker client, or the course's own copy. Raises EngineError that says what to type."""
+    if (found := shutil.which("docker")) is not None:
+        return Path(found)
+    if cached_docker().is_file():
+        return cached_docker()
+    raise EngineError(
+        "docker stack is a word of the docker client, which is not installed",
+        hint="course-magics compose fetch --docker    (or: apt-get install docker.io)",
+    )
 
 
 def find() -> Path:
@@ -74,7 +94,7 @@ def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) 
     return process.run(
         [str(find()), *_PLAIN, *before, *words],
         folder=project.folder if project is not None else None,
-        env=engine.current().environment,
+        env={**_UNSET, **engine.current().environment},
         out=out,
         err=err,
         grace=_GRACE,

@@ -28,6 +28,8 @@ _NEED_FILE = {"", "up", "create", "run", "build", "config", "pull", "push", "sca
 
 #: The projects whose cell was run in this process, by the notebook's folder of kept cells.
 _last: dict[Path, str] = {}
+#: The names of the projects that this process has worked on.
+made: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Project:
         if not self.files:
             yield
             return
+        made.add(self.name)
         before = [f.read_bytes() if f.is_file() else None for f in self._ours]
         self.keep()
         try:

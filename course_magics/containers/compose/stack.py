@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from course_magics import engine
+from course_magics import engine, labels
 from course_magics.containers.compose.project import Project
 from course_magics.containers.container import Container, state_of
 from course_magics.containers.links import links
@@ -13,7 +13,7 @@ from course_magics.containers.listing import ports_of
 from course_magics.display import Block, Command, Line, Link, Shown, Table
 from course_magics.errors import EngineError, closest
 
-PROJECT = "com.docker.compose.project"
+PROJECT = labels.COMPOSE
 SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
 _ONEOFF = "com.docker.compose.oneoff"
