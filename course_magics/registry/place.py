@@ -10,8 +10,8 @@ from pathlib import Path
 
 from course_magics import labels
 from course_magics.containers.login import Secret
-from course_magics.engine.embedded.files import state_dir
 from course_magics.errors import RegistryError
+from course_magics.runtime import state_dir
 
 
 @dataclass

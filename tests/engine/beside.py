@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from course_magics import runtime
-from course_magics.engine.embedded.files import state_dir
+from course_magics.runtime import state_dir
 
 
 def traces(name: str) -> dict[str, list[str]]:

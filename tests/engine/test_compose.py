@@ -303,37 +303,37 @@ def test_doing(cell: Cell, shop: str, api: docker.APIClient, here: Path) -> None
     assert "nothing to do" in str(cell("%compose down").result)
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("logs wbe", "did you mean web?"),
-        ("up -d wbe", "did you mean web?"),
-        ("start wbe", "did you mean web?"),
-        ("exec wbe ls", "did you mean web?"),
-        ("exec job ls", "job is not running"),
-        ("exec web", "the command is missing"),
-        ("exec web false", "status 1"),
-        ("run --rm web sh -c 'exit 5'", "status 5"),
-        ("port web 99", "99"),
-        ("wait job", "ps -a"),
-        ("scale wbe=2", "wbe"),
-        ("cp web:/nowhere x", "nowhere"),
-        ("stop wbe", "did you mean web?"),
-        ("up --waitt", "did you mean --wait?"),
-        ("up -p x", "goes before the word"),
-        ("psx", "did you mean %compose ps?"),
-        ("attach web", "%compose logs -f web"),
-        ("up --watch", "%compose watch"),
-        ("ps --format '{{.Nope}}'", "Nope"),
-        ("-p Up ps", "type up"),
-        ("-f nowhere.yaml ps", "no file nowhere.yaml"),
-        ("--dir nowhere ps", "no folder nowhere"),
-    ],
-)
-def test_a_word_that_fails_says_why(fails: Fails, shop: str, line: str, words: str) -> None:
-    error = fails(f"%compose {line}")
-    assert isinstance(error, ContainerError | EngineError | OptionError), error
-    assert words in str(error)
+_REFUSED = [
+    ("logs wbe", "did you mean web?"),
+    ("up -d wbe", "did you mean web?"),
+    ("start wbe", "did you mean web?"),
+    ("exec wbe ls", "did you mean web?"),
+    ("exec job ls", "job is not running"),
+    ("exec web", "the command is missing"),
+    ("exec web false", "status 1"),
+    ("run --rm web sh -c 'exit 5'", "status 5"),
+    ("port web 99", "99"),
+    ("wait job", "ps -a"),
+    ("scale wbe=2", "wbe"),
+    ("cp web:/nowhere x", "nowhere"),
+    ("stop wbe", "did you mean web?"),
+    ("up --waitt", "did you mean --wait?"),
+    ("up -p x", "goes before the word"),
+    ("psx", "did you mean %compose ps?"),
+    ("attach web", "%compose logs -f web"),
+    ("up --watch", "%compose watch"),
+    ("ps --format '{{.Nope}}'", "Nope"),
+    ("-p Up ps", "type up"),
+    ("-f nowhere.yaml ps", "no file nowhere.yaml"),
+    ("--dir nowhere ps", "no folder nowhere"),
+]
+
+
+def test_a_word_that_fails_says_why(fails: Fails, shop: str) -> None:
+    for line, words in _REFUSED:
+        error = fails(f"%compose {line}")
+        assert isinstance(error, ContainerError | EngineError | OptionError), line
+        assert words in str(error), line
 
 
 def test_pull_and_push_say_why_they_cannot(
@@ -459,7 +459,7 @@ def test_an_interrupted_up_leaves_what_ran_before(
     error, _ = interrupted(
         fails, f"%%compose -p {shop}\n{text}", lambda: len(running(look, shop)) == 2
     )
-    assert "db stopped" in str(error)
+    assert "interrupted: db" in str(error)
     assert running(api, shop) == [f"/{shop}-web-1"]
 
 

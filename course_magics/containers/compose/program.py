@@ -27,7 +27,7 @@ _INSTALL = {
 _PLAIN = ("--ansi", "never", "--progress", "plain")
 
 #: What would name another engine than the one in use; empty is the same as unset.
-_UNSET = dict.fromkeys(("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"), "")
+_OTHERS = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
 
 
 def cached() -> Path:
@@ -94,7 +94,7 @@ def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) 
     return process.run(
         [str(find()), *_PLAIN, *before, *words],
         folder=project.folder if project is not None else None,
-        env={**_UNSET, **engine.current().environment},
+        env={**dict.fromkeys(_OTHERS, ""), **engine.current().environment},
         out=out,
         err=err,
         grace=_GRACE,
