@@ -41,9 +41,9 @@ def test_every_word_has_an_example_that_is_right(magic: Magic, word: Word) -> No
     [
         ("%container up", "%vagrant up"),
         ("%container vagrant up", "did you mean %vagrant up?"),
-        ("%container docker ps", "did you mean %container ps?"),
+        ("%container docker ps", "did you mean %container ps"),
         ("%vagrant run --rm x", "did you mean %container run"),
-        ("%vagrant ps", "did you mean %container ps?"),
+        ("%vagrant ps", "did you mean %container ps"),
         ("%engine use2", "did you mean %engine use?"),
         ("%container rnu", "did you mean %container run"),
         ("%docker rnu", "did you mean %container run"),
