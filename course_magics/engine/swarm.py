@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from course_magics.engine import contexts
 from course_magics.engine.bridge import Bridge, interface
-from course_magics.engine.embedded.files import state_dir
 from course_magics.engine.namespaced import Namespaced, lacks, unbroken
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, closest
+from course_magics.runtime import state_dir
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -14,13 +14,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from course_magics import process
 from course_magics.display import Table
 from course_magics.engine import contexts
-from course_magics.engine.embedded.files import state_dir
 from course_magics.errors import CourseError, EngineError, MachineError, OptionError, closest
 from course_magics.machines import machine as machines
-from course_magics.machines import process, program, ssh
+from course_magics.machines import program, ssh
 from course_magics.machines.vagrantfile import write
+from course_magics.runtime import state_dir
 from course_magics.streams import Stream
 
 _BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
