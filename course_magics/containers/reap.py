@@ -29,9 +29,10 @@ def reap(api: APIClient) -> list[str]:
     from docker.errors import APIError
 
     gone = []
-    alive = ["created", "running", "paused", "restarting"]
-    for found in api.containers(filters={"label": labels.OWNER, "status": alive}):
-        if labels.is_orphan(found["Labels"][labels.OWNER]):
+    # Chosen here and not by a filter: Podman refuses to be asked for "restarting".
+    alive = ("created", "running", "paused", "restarting")
+    for found in api.containers(all=True, filters={"label": labels.OWNER}):
+        if found["State"] in alive and labels.is_orphan(found["Labels"][labels.OWNER]):
             with contextlib.suppress(APIError):
                 if _was_started_again(api.inspect_container(found["Id"])):
                     continue
