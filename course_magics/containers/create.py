@@ -159,7 +159,8 @@ def local_images(api: APIClient) -> list[str]:
 def no_such_image(api: APIClient, image: str, line: str, detail: str | None = None) -> EngineError:
     """The error for an image that is neither here nor to be had, with the closest that is here."""
     here = local_images(api)
-    if image in here or f"{image}:latest" in here:
+    called = (image, f"{image}:latest", f"localhost/{image}", f"localhost/{image}:latest")
+    if any(name in here for name in called):
         used = "an image of this name is here already: it is used without --pull always"
         return EngineError(
             f"{image} could not be pulled",
@@ -167,6 +168,7 @@ def no_such_image(api: APIClient, image: str, line: str, detail: str | None = No
             detail=detail,
             hint="\n".join(filter(None, [detail and advice(detail, registry_of(image)), used])),
         )
+    here = [n.removeprefix("localhost/") for n in here]  # as Podman calls what has no registry
     names = {n.removesuffix(":latest"): n for n in here} | {n.split("/")[-1]: n for n in here}
     near = closest(image.removesuffix(":latest"), names)
     if near:

@@ -141,8 +141,11 @@ def top(container: str, options: Sequence[str] = (), line: str = "") -> Table:
     with engine.talking(line) as api:
         known(api, container)
         found = api.top(container, " ".join(options) or None)
-    titles = found["Titles"]
-    rows = [dict(zip(titles, p, strict=False)) for p in found["Processes"] or ()]
+    titles, processes = found["Titles"], found["Processes"] or ()
+    if len(titles) == 1:  # Podman 4 leaves the columns to the reader's eye
+        titles = titles[0].split()
+        processes = [p[0].split(None, len(titles) - 1) for p in processes]
+    rows = [dict(zip(titles, p, strict=False)) for p in processes]
     # Process ids and times differ in every run; without options only what stays is shown.
     shown = titles if options else [t for t in titles if t in ("UID", "CMD", "USER", "COMMAND")]
     return Table({t: t for t in shown or titles}, rows, command=line)

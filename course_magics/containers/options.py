@@ -170,7 +170,8 @@ def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any
         body["StopTimeout"] = o.stop_timeout
     if health := _health(o):
         body["Healthcheck"] = health
-    if o.network and not first.name.startswith("container:"):
+    # Podman takes no settings of an address for "none" and "host", and docker needs none there.
+    if o.network and first.name.partition(":")[0] not in ("container", "none", "host"):
         body["NetworkingConfig"] = {"EndpointsConfig": {first.name: first.body()}}
     return body
 
@@ -251,7 +252,7 @@ def _host(
         "DeviceCgroupRules": o.device_cgroup_rule,
         "StorageOpt": _pairs(o.storage_opt, [], "--storage-opt"),
         "VolumeDriver": o.volume_driver or "",
-        "PidsLimit": o.pids_limit,
+        "PidsLimit": o.pids_limit or 0,  # Podman takes null for its own limit
         "Ulimits": [devices.ulimit(u) for u in o.ulimit],
         "Sysctls": _pairs(
             [_checked(s, r"[^=]+=.*", "--sysctl", "NAME=VALUE") for s in o.sysctl], [], "--sysctl"

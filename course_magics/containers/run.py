@@ -156,8 +156,13 @@ def _follow(
     """Attach, start, pump, wait; in this order, or the beginning or the end may be missed."""
     feeds = options.attaches("stdin")
     streams = {s: int(options.attaches(s)) for s in ("stdin", "stdout", "stderr")} | {"stream": 1}
-    attached = Attached(api, f"/containers/{id}/attach", params=streams)
-    until = "removed" if options.rm else "next-exit"
+    try:
+        attached = Attached(api, f"/containers/{id}/attach", params=streams)
+    except Exception as error:
+        raise start_error(error, line) from None  # Podman looks for the program here already
+    # Podman forgets the status of a container that it has removed.
+    removed_first = options.rm and not engine.current().is_podman
+    until = "removed" if removed_first else "next-exit"
     waiting = request(
         api, "POST", f"/containers/{id}/wait", params={"condition": until}, stream=True
     )
@@ -169,7 +174,10 @@ def _follow(
         if feeds:
             attached.feed(stdin or b"")
         pump(attached.chunks(), out, err, tty=options.tty)
-        return int(waiting.json()["StatusCode"])
+        status = int(waiting.json()["StatusCode"])
+        if options.rm and not removed_first:
+            _remove(api, id)
+        return status
     finally:
         attached.close()
         waiting.close()
@@ -184,6 +192,8 @@ def start_error(error: Exception, line: str) -> Exception:
     refusal: Exception = error
     words = str(error.explanation)
     low = words.lower()
+    if "exec: " not in low:
+        return refusal  # a mount, a limit…: not the program
     if "executable file not found" in low or "no such file or directory" in low:
         status, what = 127, "the program was not found in the container"
     elif "permission denied" in low:

@@ -11,7 +11,7 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("no such container",), "%container ps -a lists the containers"),
     (
-        ("is already in use by container",),
+        ("is already in use by container", "that name is already in use"),
         "choose another --name, or remove the old one: %container rm -f NAME",
     ),
     (

@@ -151,6 +151,16 @@ class Engine:
                 self.lease.ask("keep room")
 
     @property
+    def is_podman(self) -> bool:
+        """Whether Podman answers behind Docker's API."""
+        return any("Podman" in part["Name"] for part in self.info.get("Components") or ())
+
+    @property
+    def product(self) -> str:
+        """What it is, with its version: "Docker 20.10.24", "Podman 4.3.1"."""
+        return f"{'Podman' if self.is_podman else 'Docker'} {self.version}"
+
+    @property
     def version(self) -> str:
         """The engine's version, such as "20.10.24"."""
         return str(self.info.get("Version", "?"))

@@ -37,7 +37,7 @@ class EngineReport(Shown):
         info = self.engine.info
         facts: list[tuple[str, object]] = [
             ("engine", self.engine.name),
-            ("version", f"{info.get('Version')} (API {info.get('ApiVersion')})"),
+            ("version", f"{self.engine.product} (API {info.get('ApiVersion')})"),
             (
                 "runs on",
                 f"{info.get('Os')}/{info.get('Arch')}, kernel {info.get('KernelVersion')}",

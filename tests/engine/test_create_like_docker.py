@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ def _kept(api: docker.APIClient, name: str) -> dict[str, Any]:
         made["Hostname"] = ""
     for key in ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce"):  # of no effect
         made.pop(key)
+    # Podman chooses free ports at once and counts anonymous volumes among the binds.
+    for port, chosen in (host["PortBindings"] or {}).items():
+        for one in chosen or ():
+            if int(one["HostPort"] or 0) > 32767:
+                one["HostPort"] = f"one for {port}"
+    host["Binds"] = [re.sub(r"^[0-9a-f]{64}:", "VOLUME:", bind) for bind in host["Binds"]]
     mounts = [(m["Type"], m["Destination"], m["RW"], m["Mode"]) for m in found["Mounts"]]
     return _filled({"config": made, "host": host, "mounts": sorted(mounts)})
 

@@ -129,7 +129,7 @@ def test_result_objects(cell: Cell, ip: InteractiveShell, name: str) -> None:
         "running",
     )
     assert container.exec("echo $((6*7))").stdout == "42\n"
-    assert container.top()[0]["CMD"] == "sleep 99"
+    assert list(container.top()[0].values())[-1] == "sleep 99"
     container.stop()
     assert container.state.startswith("exited (")
     assert container.logs() == "hi\n"

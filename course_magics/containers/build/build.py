@@ -190,14 +190,19 @@ def _explain(
         image = next((w for w in at.text.split()[1:] if not w.startswith("--")), "")
         error = no_such_image(api, image, line, words)
         message, hint = f"line {at.line}: {error.message}", error.hint
-    elif "parse error" in low and not use_buildkit() and any(heredoc(i) for i in instructions):
+    elif (
+        ("parse error" in low or "unknown instruction" in low)
+        and not use_buildkit()
+        and any(heredoc(i) for i in instructions)
+    ):
         message = "a heredoc (<<EOF) needs BuildKit, and docker's buildx plugin is not installed"
         hint = "write RUN a && b in place of it, or install buildx (Debian 13: docker-buildx)"
-    elif unknown := re.search(r"unknown instruction: (\S+)", words, re.IGNORECASE):
+    elif unknown := re.search(r'unknown instruction:? "?(\w+)', words, re.IGNORECASE):
         near = closest(unknown[1].upper(), KEYWORDS)
+        at = at or next((i for i in instructions if i.keyword == unknown[1].upper()), None)
         message = f"line {at.line if at else '?'}: unknown instruction {unknown[1]}"
         hint = f"did you mean {near}?" if near else f"allowed: {', '.join(KEYWORDS)}"
-    elif "target stage" in low or "build target" in low:
+    elif "target stage" in low or "build target" in low or low.startswith("the target "):
         known = stages(instructions)
         near = closest(options.target or "", known)
         message = f"no stage called {options.target!r}"

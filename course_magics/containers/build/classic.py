@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from course_magics.containers.build.build import BuildOptions
 
 _STEP = re.compile(r"Step (\d+)/\d+ : ")
+#: Podman counts within each stage: "[2/2] STEP 1/3: FROM x", then "--> Using cache ID" or "--> ID".
+_PODMAN_STEP = re.compile(r"(?:\[(\d+)/\d+\] )?STEP (\d+)/\d+: (.*)")
+_PODMAN_IMAGE = re.compile(r"--> (Using cache )?([0-9a-f]{11,64})\n")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n")
 #: The builder's own words between the output of the steps.
 _NOISE = (" ---> Running in ", "Removing intermediate ", "Successfully built ", "Successfully tag")
-_STATUS = re.compile(r"returned a non-zero code: (\d+)")
+_STATUS = re.compile(r"(?:returned a non-zero code:|runtime: exit status) (\d+)")
 
 
 def build(
@@ -108,6 +111,7 @@ class _Reader:
         self.api, self.result, self.moved = api, result, moved
         self.step: Step | None = None
         self.cached = False
+        self.base = ""
         self.parent_size: dict[int, int] = {}
 
     def read(self, found: Iterator[dict[str, Any]]) -> None:
@@ -122,7 +126,14 @@ class _Reader:
             raise Failure("the engine ended the build without an image")
 
     def _line(self, text: str) -> None:
-        if match := _STEP.match(text):
+        if match := _PODMAN_STEP.match(text):
+            self._podman_step(int(match[1] or 1) - 1, int(match[2]) - 1, match[3])
+        elif match := _PODMAN_IMAGE.match(text):
+            if match[1]:
+                self.cached = True
+            else:
+                self._step_ended(match[2])
+        elif match := _STEP.match(text):
             # The label that we add is a step of its own behind the cell's: not shown.
             number = int(match[1]) - 1
             if self.step and self.step.state == "running":
@@ -139,6 +150,33 @@ class _Reader:
             # The builder paints standard error red; the colour is no part of the output.
             self.step.output += text.replace("\x1b[91m", "").replace("\x1b[0m", "").encode()
         self.moved()
+
+    def _podman_step(self, stage: int, number: int, text: str) -> None:
+        self._base_ended()
+        own = [s for s in self.result.steps if s.instruction.stage == stage]
+        first = next((i for i, s in enumerate(own) if s.instruction.keyword == "FROM"), 0)
+        for before in own[:first]:
+            before.end("base")  # an ARG before the first FROM is no step of Podman's
+        own = own[first:]
+        self.step = own[number] if number < len(own) else None
+        self.cached = False
+        self.base = text.split()[1] if text.upper().startswith("FROM ") else ""
+        if self.step:
+            self.step.begin()
+
+    def _base_ended(self) -> None:
+        """Podman says nothing at the end of a FROM; a step after it shows that it is done."""
+        from docker.errors import APIError
+
+        if self.base and self.step and self.step.state == "running":
+            stage, base = self.step.instruction.stage, self.base
+            try:
+                size = int(self.api.inspect_image(base)["Size"])
+            except APIError:  # an earlier stage
+                named = {s.instruction.stage_name: s.instruction.stage for s in self.result.steps}
+                size = self.parent_size.get(named.get(base, -1), 0)
+            self.step.size = self.parent_size[stage] = size
+            self.step.end("base")
 
     def _step_ended(self, image: str) -> None:
         step = self.step
