@@ -102,7 +102,8 @@ def _spared(given: Given, thing: dict[str, Any]) -> bool:
 
 
 def _containers(api: APIClient, given: Given, all: bool) -> list[str]:
-    ended = {"status": ["created", "exited", "dead"], **_labels(given)}
+    states = ["created", "exited"] + ["dead"] * (not engine.current().is_podman)
+    ended = {"status": states, **_labels(given)}
     return [
         (c.get("Names") or [c["Id"]])[0].lstrip("/")
         for c in api.containers(all=True, filters=ended)

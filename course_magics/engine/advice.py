@@ -22,9 +22,12 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
         ("port is already allocated", "address already in use"),
         "choose another port before the colon: -p OTHER:80",
     ),
-    (("volume is in use",), "%container ps -a --filter volume=NAME lists who uses it"),
     (
-        ("has active endpoints",),
+        ("volume is in use", "volume is being used"),
+        "%container ps -a --filter volume=NAME lists who uses it",
+    ),
+    (
+        ("has active endpoints", "network is being used"),
         "take its containers off first: %container network disconnect NETWORK CONTAINER",
     ),
     (
@@ -32,7 +35,7 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
         "another network has these addresses: choose another --subnet",
     ),
     (
-        ("network with name",),
+        ("network with name", "network already exists"),
         "%container network ls lists the networks; %container network rm NAME removes one",
     ),
     (

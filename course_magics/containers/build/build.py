@@ -243,7 +243,11 @@ def _line_named(words: str, instructions: list[Instruction]) -> Instruction | No
 
 
 def _what_next(low: str, at: Instruction | None, options: BuildOptions) -> str | None:
-    if at is not None and at.keyword in ("COPY", "ADD") and "not found" in low:
+    if (
+        at is not None
+        and at.keyword in ("COPY", "ADD")
+        and ("not found" in low or "no such file" in low)
+    ):
         if options.context is None:
             return "the context is empty: --context DIR names the folder that COPY reads from"
         return f"is it in {options.context}, and does .dockerignore let it through?"
