@@ -5,18 +5,31 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from course_magics import labels
+from course_magics import engine, labels
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 _done: set[str] = set()
+#: Containers that an engine could not remove because it had gone, by its url.
+_abandoned: dict[str, set[str]] = {}
+
+
+def abandon(id: str) -> None:
+    """Remember a container that carries no label, to be removed when its engine is back."""
+    _abandoned.setdefault(engine.current().url, set()).add(id)
 
 
 def reap_once(api: APIClient) -> None:
-    """Reap on this engine, once in this process."""
-    if api.base_url not in _done:
-        _done.add(api.base_url)
+    """Reap on this engine, once in this process; and what was abandoned on it since."""
+    from docker.errors import APIError
+
+    url = engine.current().url
+    for id in _abandoned.pop(url, ()):
+        with contextlib.suppress(APIError):
+            api.remove_container(id, force=True)
+    if url not in _done:
+        _done.add(url)
         reap(api)
 
 

@@ -374,7 +374,8 @@ def reach(place: Place, patience: float | None = None) -> Engine:
         "use_ssh_client": place.url.startswith("ssh://"),
     }
     slow = place.url.startswith("ssh://") or place.name == EMBEDDED
-    far = place.url.startswith(("tcp://", "http"))
+    # Podman starts two programs to tell its version: one that was named is worth a wait.
+    far = place.explicit or place.url.startswith(("tcp://", "http"))
     ping = patience or (_PING_SLOW if slow else _PING_FAR if far else _PING)
     api = _client(version="auto", timeout=ping, **options)
     api.ping()

@@ -22,6 +22,7 @@ from course_magics.containers.build.instructions import (
 from course_magics.containers.build.result import Build, Step
 from course_magics.containers.create import no_such_image
 from course_magics.containers.mounts import host_path
+from course_magics.containers.reap import reap_once
 from course_magics.errors import BuildError, CourseError, Interrupted, OptionError, closest
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def build(
     if builder is classic:
         _check_classic(options)
     with engine.talking(line) as api:
+        reap_once(api)
         try:
             builder.build(api, dockerfile, options, result, lambda: watch(result))
         except KeyboardInterrupt:

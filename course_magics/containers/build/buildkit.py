@@ -71,6 +71,7 @@ def build(
         reader = _Reader(result, moved)
         status, rest = _run(_words(options, folder, ids), dockerfile, reader)
         if status or not (ids.is_file() or options.output):
+            api.ping()  # an engine that has gone is no fault of the Dockerfile
             reader.fail(rest)
         # With --output there is maybe no image on the engine, but files elsewhere.
         result.image = ids.read_text().strip() if ids.is_file() else ""

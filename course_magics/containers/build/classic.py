@@ -12,6 +12,7 @@ from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
 from course_magics.containers.devices import ulimit
+from course_magics.containers.reap import abandon
 from course_magics.engine.stream import request
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _STEP = re.compile(r"Step (\d+)/\d+ : ")
 #: Podman counts within each stage: "[2/2] STEP 1/3: FROM x", then "--> Using cache ID" or "--> ID".
 _PODMAN_STEP = re.compile(r"(?:\[(\d+)/\d+\] )?STEP (\d+)/\d+: (.*)")
 _PODMAN_IMAGE = re.compile(r"--> (Using cache )?([0-9a-f]{11,64})\n")
+_CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12})\n")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n")
 #: The builder's own words between the output of the steps.
 _NOISE = (" ---> Running in ", "Removing intermediate ", "Successfully built ", "Successfully tag")
@@ -38,6 +40,7 @@ def build(
 ) -> None:
     """Build and fill in `result`. moved: called after each change. Raises Failure."""
     from docker.errors import APIError
+    from urllib3.exceptions import HTTPError
 
     folder = contexts.folder(options.context) if options.context else None
     archive, warning = contexts.pack(dockerfile, folder)
@@ -58,8 +61,13 @@ def build(
             )
     except APIError as error:
         raise Failure(str(error.explanation)) from None
+    reader = _Reader(api, result, moved)
     try:
-        _Reader(api, result, moved).read(events(response.raw.stream(decode_content=False)))
+        reader.read(events(response.raw.stream(decode_content=False)))
+    except (OSError, HTTPError):  # the engine has gone, and its step's container stays
+        if reader.container:
+            abandon(reader.container)
+        raise
     finally:
         response.close()  # an interrupted build ends when nobody listens any more
 
@@ -111,7 +119,7 @@ class _Reader:
         self.api, self.result, self.moved = api, result, moved
         self.step: Step | None = None
         self.cached = False
-        self.base = ""
+        self.base = self.container = ""
         self.parent_size: dict[int, int] = {}
 
     def read(self, found: Iterator[dict[str, Any]]) -> None:
@@ -146,6 +154,8 @@ class _Reader:
             self.cached = True
         elif match := _IMAGE.match(text):
             self._step_ended(match[1])
+        elif match := _CONTAINER.match(text):
+            self.container = match[1]
         elif self.step and not text.startswith(_NOISE):
             # The builder paints standard error red; the colour is no part of the output.
             self.step.output += text.replace("\x1b[91m", "").replace("\x1b[0m", "").encode()
