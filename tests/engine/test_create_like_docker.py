@@ -100,7 +100,7 @@ def _kept(api: docker.APIClient, name: str) -> dict[str, Any]:
     # Podman chooses free ports at once and counts anonymous volumes among the binds.
     for port, chosen in (host["PortBindings"] or {}).items():
         for one in chosen or ():
-            if int(one["HostPort"] or 0) > 32767:
+            if one["HostPort"].isdigit() and int(one["HostPort"]) > 32767:
                 one["HostPort"] = f"one for {port}"
     host["Binds"] = [re.sub(r"^[0-9a-f]{64}:", "VOLUME:", bind) for bind in host["Binds"]]
     mounts = [(m["Type"], m["Destination"], m["RW"], m["Mode"]) for m in found["Mounts"]]

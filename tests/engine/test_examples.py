@@ -1,0 +1,54 @@
+"""Lines from Docker's documentation run from cells, and do what the documentation says."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import pytest
+from docker.errors import APIError
+
+from .conftest import Cell
+from .examples import EXAMPLES, Example
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def place(name: str, api: docker.APIClient, here: Path) -> Iterator[str]:
+    """A name whose networks and volumes are removed as well."""
+    yield name
+    for found in api.containers(all=True, filters={"name": name}):
+        api.remove_container(found["Id"], force=True, v=True)
+    for remove in (api.remove_network, api.remove_volume):
+        with suppress(APIError):
+            remove(name)
+
+
+def test_there_are_enough() -> None:
+    assert len({e.cell for e in EXAMPLES}) >= 60
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.cell.split("\n")[0][1:60])
+def test_an_example(
+    cell: Cell, place: str, capsys: pytest.CaptureFixture[str], example: Example
+) -> None:
+    for text in example.before:
+        cell(text.replace("NAME", place))
+    capsys.readouterr()
+    result = cell(example.cell.replace("NAME", place)).result
+    said = f"{capsys.readouterr().out}\n{result}"
+    if example.holds:
+        line = example.holds.replace("NAME", place)
+        said = subprocess.run(
+            ["sh", "-c", f"docker {_quoted(line)}"], capture_output=True, text=True, check=True
+        ).stdout
+    assert example.says.replace("NAME", place) in said
+
+
+def _quoted(line: str) -> str:
+    """A template without blanks needs no quotes in the table, but a shell wants them."""
+    return " ".join(
+        f"'{w}'" if w.startswith("{{") and w.endswith("}}") else w for w in line.split(" ")
+    )
