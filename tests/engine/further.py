@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -112,6 +113,7 @@ def run(name: str, words: list[str]) -> int:
 
 def main(words: list[str]) -> int:
     """words: names of engines, then (after --) words for pytest."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the engines end then, too
     at = words.index("--") if "--" in words else len(words)
     return max([run(name, words[at + 1 :]) for name in words[:at] or ["newer", "podman"]])
 
