@@ -279,6 +279,17 @@ def test_compose_offers_no_key_twice_and_none_where_names_are_free() -> None:
     assert in_compose("services:\n  web:\n    environment:\n      im¦") == []
 
 
+def test_services_of_the_project_after_compose(here: Path) -> None:
+    (here / "compose.yaml").write_text("services:\n  web:\n    image: a\n  db:\n    image: b\n")
+    assert texts("%compose logs ")[:2] == ["web", "db"]
+    assert texts("%compose -p shop logs w") == ["web"]
+    assert texts("%compose --file compo") == ["compose.yaml"]
+    assert texts("%compose -f compose.yaml lo") == ["logs"]
+    assert "--project-name" in texts("%compose --proj")
+    assert "auto" in texts("%compose --ansi=")
+    assert texts("%%compose up ¦\nservices:\n  one:\n    image: a\n")[:1] == ["one"]
+
+
 # --- in IPython -----------------------------------------------------------------------------------
 
 

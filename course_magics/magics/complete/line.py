@@ -97,29 +97,55 @@ def complete(spot: Spot, user: Mapping[str, Any], wait: float) -> Found | None:
     if open_quote(raw) != "'" and (match := _VARIABLE.search(raw)):
         return _variables(match, user)
     magic = spot.magic
+    program = Word("", "", flags=magic.flags)
+    before, tokens = _before_word(magic, program, tokens)
+    asked = Asked("", program, wait, before.given, [], spot.body, user, magic.name == "compose")
+    if before.pending is not None:
+        return _value(before.pending, raw, asked)
+    if not tokens and raw.partition("=")[0] in _names(program) and "=" in raw:
+        return _flag_or_value(magic, program, before, raw, asked)
     found = lookup(magic, tokens)
     if found is None:
-        return Found(raw, _words(magic, tokens, raw))
-    return _after(found, spot, tokens, raw, user, wait)
+        more = [] if tokens else [o for o in _flags(program, before, raw) if o.text in _names(program)]
+        return Found(raw, [*_words(magic, tokens, raw), *more])
+    put = _after(found, spot.magic, tokens, raw, asked)
+    if not tokens and magic.flags and (not raw or raw.startswith("-")):
+        return Found(put.fragment, [*put.offers, *_own(_flags(program, before, raw), put.offers)])
+    return put
+
+
+def _names(word: Word) -> set[str]:
+    return {name for flag in word.flags for name in flag.names.split()}
+
+
+def _own(more: list[Offer], there: list[Offer]) -> list[Offer]:
+    known = {offer.text for offer in there}
+    return [offer for offer in more if offer.text not in known]
+
+
+def _before_word(magic: Magic, program: Word, tokens: list[str]) -> tuple[State, list[str]]:
+    """The program's own flags at the beginning (`-p NAME up`), and what comes after them."""
+    now, rest, known = State(), list(tokens), _names(program)
+    while rest and (rest[0].partition("=")[0] in known or rest[0][:2] in known - {"--"}):
+        _read_flag(magic, program, rest.pop(0), now)
+        if now.pending is not None and rest:
+            now.given.setdefault(now.pending.long, []).append(rest.pop(0))
+            now.pending = None
+    return now, rest
 
 
 def _after(
-    found: tuple[Word, list[str]],
-    spot: Spot,
-    tokens: list[str],
-    raw: str,
-    user: Mapping[str, Any],
-    wait: float,
+    found: tuple[Word, list[str]], magic: Magic, tokens: list[str], raw: str, asked: Asked
 ) -> Found:
     """What may stand after a word of the magic's."""
     word, rest = found
-    magic = spot.magic
     if not tokens and not raw.startswith("-") and (words := _words(magic, tokens, raw)):
         return Found(raw, [*words, *(_flags(word, State(), raw) if not raw else [])])
     if not rest and raw and tokens and (more := group(magic, " ".join(tokens))):
         return Found(raw, begun(((n, w.summary) for n, w in more.items()), raw))
     now = state(magic, word, rest)
-    asked = Asked("", word, wait, now.given, now.args, spot.body, user, spot.called == "compose")
+    asked.word, asked.args = word, now.args
+    asked.flags = {**asked.flags, **now.given}
     if now.pending is not None:
         return _value(now.pending, raw, asked)
     if now.open and raw.startswith("-"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course_magics.engine import names
+from course_magics.errors import CourseError
 from course_magics.magics.complete import values
 from course_magics.magics.complete.spot import Offer
 from course_magics.magics.grammar import Word
@@ -327,7 +328,24 @@ def _services(asked: Asked) -> list[Offer]:
         return _from_engine("service", asked)
     from course_magics.magics.complete.compose import services
 
-    return [Offer(name, "service of the cell") for name in services(asked.body)]
+    if asked.body:
+        return [Offer(name, "service of this cell") for name in services(asked.body)]
+    return [Offer(name, "service of the project") for name in services(_compose_file(asked))]
+
+
+def _compose_file(asked: Asked) -> list[str]:
+    """The lines of the compose file that a `%compose` line is about."""
+    from course_magics.containers.compose.project import find
+
+    try:
+        found = find(
+            name=asked.flags.get("--project-name", [None])[-1],
+            folder=asked.flags.get("--project-directory", [None])[-1],
+            files=asked.flags.get("--file", []),
+        )
+    except (CourseError, OSError):
+        return []  # there is none yet
+    return (found.text or "").splitlines()
 
 
 _SOURCES: dict[str, Source] = {
