@@ -96,6 +96,11 @@ def complete(spot: Spot, user: Mapping[str, Any], wait: float) -> Found | None:
     tokens, raw = parts
     if open_quote(raw) != "'" and (match := _VARIABLE.search(raw)):
         return _variables(match, user)
+    return _found(spot, tokens, raw, user, wait)
+
+
+def _found(spot: Spot, tokens: list[str], raw: str, user: Mapping[str, Any], wait: float) -> Found:
+    """What may stand after the words `tokens`: the program's own flags, a word, what follows it."""
     magic = spot.magic
     program = Word("", "", flags=magic.flags)
     before, tokens = _before_word(magic, program, tokens)
@@ -106,8 +111,8 @@ def complete(spot: Spot, user: Mapping[str, Any], wait: float) -> Found | None:
         return _flag_or_value(magic, program, before, raw, asked)
     found = lookup(magic, tokens)
     if found is None:
-        more = [] if tokens else [o for o in _flags(program, before, raw) if o.text in _names(program)]
-        return Found(raw, [*_words(magic, tokens, raw), *more])
+        own = [o for o in _flags(program, before, raw) if o.text in _names(program)]
+        return Found(raw, [*_words(magic, tokens, raw), *([] if tokens else own)])
     put = _after(found, spot.magic, tokens, raw, asked)
     if not tokens and magic.flags and (not raw or raw.startswith("-")):
         return Found(put.fragment, [*put.offers, *_own(_flags(program, before, raw), put.offers)])
