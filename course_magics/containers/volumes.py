@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
+from course_magics.containers.cluster_volumes import SINCE as CLUSTER_SINCE
+from course_magics.containers.cluster_volumes import ClusterSpec, set_availability
 from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, filters, formatted
 from course_magics.containers.naming import naming, pairs
+from course_magics.containers.since import since
 from course_magics.display import Block, Command, Line, Shown, Table
 from course_magics.engine.stream import request
-from course_magics.errors import EngineError
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -50,16 +52,24 @@ def create(
     driver: str = "local",
     opt: Sequence[str] = (),
     label: Sequence[str] = (),
+    cluster: ClusterSpec | None = None,
     line: str = "docker volume create",
 ) -> Volume:
-    """Make a volume; one that is there already stays as it is. Raises OptionError, EngineError."""
-    body = {
+    """Make a volume; one that is there already stays as it is.
+
+    cluster: make it a cluster volume of a Swarm. Raises OptionError, EngineError.
+    """
+    body: dict[str, Any] = {
         "Name": name or "",
         "Driver": driver,
         "DriverOpts": pairs(opt, "--opt"),
         "Labels": {**labels.ours(), **pairs(label, "--label", bare=True)},
     }
+    if cluster is not None:
+        body["ClusterVolumeSpec"] = cluster.body()
     with engine.talking(line) as api:
+        if cluster is not None:
+            since(api, "a cluster volume", CLUSTER_SINCE)
         made = request(api, "POST", "/volumes/create", json=body).json()
     return Volume(made, line, named=bool(name))
 
@@ -74,15 +84,12 @@ def remove(names: Sequence[str], line: str, *, force: bool = False) -> Done:
     return each(names, "removed", act, line, containers=False)
 
 
-def update(name: str, line: str) -> Done:
-    """Refuses, as the engine does: only a Swarm's cluster volumes have something to change."""
+def update(name: str, availability: str, line: str) -> Done:
+    """Say whether tasks may use a cluster volume; other volumes have nothing to change."""
     with engine.talking(line) as api, naming(api, "volume", name):
-        driver = request(api, "GET", f"/volumes/{name}").json()["Driver"]
-    raise EngineError(
-        f"{name} is a volume of the driver {driver!r}: it has nothing that can be updated",
-        command=line,
-        hint="only cluster volumes (CSI plugins in a Swarm) have an availability",
-    )
+        found = request(api, "GET", f"/volumes/{name}").json()
+        set_availability(api, found, availability, line)
+    return Done("updated", [name], line)
 
 
 def ls(
@@ -90,18 +97,24 @@ def ls(
     filter: Sequence[str] = (),
     quiet: bool = False,
     template: str | None = None,
+    cluster: bool = False,
     line: str = "docker volume ls",
 ) -> Shown:
-    """The volumes: a `Table` of names and drivers, or `Lines`."""
+    """The volumes: a `Table` of names and drivers, or `Lines`. cluster: only cluster volumes."""
     given = filters(filter, _FILTERS)
     with engine.talking(line) as api:
         found = api.volumes(filters=given).get("Volumes") or ()
+    if cluster:
+        found = [v for v in found if v.get("ClusterVolume")]
     rows = [_row(v) for v in sorted(found, key=lambda v: str(v["Name"]))]
     if quiet:
         return Lines([r["Name"] for r in rows], line)
     if template and template != "table":
         return formatted(rows, template, line)
-    return Table({"NAME": "Name", "DRIVER": "Driver"}, rows, command=line, empty="(no volumes)")
+    columns = {"NAME": "Name", "DRIVER": "Driver"}
+    if cluster:
+        columns |= {"GROUP": "Group", "AVAILABILITY": "Availability", "STATUS": "Status"}
+    return Table(columns, rows, command=line, empty="(no volumes)")
 
 
 def _row(found: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +127,18 @@ def _row(found: dict[str, Any]) -> dict[str, Any]:
         "Labels": ",".join(f"{k}={v}" for k, v in sorted((found.get("Labels") or {}).items())),
         "Links": "N/A",
         "Size": "N/A",
-        "Availability": "N/A",
-        "Group": "N/A",
-        "Status": "N/A",
+        **_of_cluster(found.get("ClusterVolume")),
+    }
+
+
+def _of_cluster(found: dict[str, Any] | None) -> dict[str, str]:
+    """What docker shows of a cluster volume; of any other it says N/A."""
+    if not found:
+        return dict.fromkeys(("Availability", "Group", "Status"), "N/A")
+    info, published = found.get("Info") or {}, found.get("PublishStatus") or ()
+    made = "created" if info.get("VolumeID") else "pending creation"
+    return {
+        "Availability": str(found["Spec"].get("Availability", "")),
+        "Group": str(found["Spec"].get("Group", "")),
+        "Status": "in use" if published else made,
     }

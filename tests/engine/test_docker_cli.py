@@ -62,9 +62,6 @@ def test_no_reason_for_what_is_supported(theirs: Theirs, verdicts: list[Verdict]
 def test_nearly_all_flags_are_supported(verdicts: list[Verdict], name: str) -> None:
     have, all = docker_cli.shares(verdicts)[name]
     assert all > 0
-    if name == "volume":  # counted without those that need a Swarm with a CSI plugin
-        told = [r for v in verdicts for r in v.reasons.values()]
-        all -= told.count(unsupported.CLUSTER_VOLUMES)
     assert have / all >= 0.95, f"{have} of {all}"
 
 

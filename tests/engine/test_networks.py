@@ -4,12 +4,15 @@ import json
 import random
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import docker
 import pytest
 
-from course_magics import labels
+from course_magics import engine, labels
+from course_magics.engine.namespaced import Namespaced, engine_beside, lacks
 from course_magics.errors import EngineError, OptionError
+from course_magics.guest import cache_dir
 
 from .conftest import Cell
 
@@ -253,3 +256,52 @@ def test_a_bad_prune_is_one_clear_line(fails: Fails) -> None:
     assert "allowed: label" in str(fails("%container system prune -f --filter color=blue"))
     assert "volumes" in str(fails("%container system prune -f --volumes --filter until=1h"))
     assert isinstance(fails("%container network prune -f --filter until=soon"), OptionError)
+
+
+# --- cluster volumes ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def newer(net: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespaced]:
+    """Debian 13's engine as the one in use: 20.10 knows no cluster volumes."""
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path))
+    with engine_beside(f"v{net[-6:]}", programs=cache_dir() / "newer-docker/bin") as beside:
+        with monkeypatch.context() as changed:
+            changed.setenv("COURSE_ENGINE", beside.url)
+            engine.forget()
+            yield beside
+        engine.forget()
+
+
+@pytest.mark.skipif(bool(lacks()), reason=f"needs root on Linux and dockerd: {lacks()}")
+def test_a_cluster_volume_of_a_swarm(newer: Namespaced, cell: Cell, fails: Fails, net: str) -> None:
+    """No plugin ever makes this one: it stays a wish, as docker's own would."""
+    flags = "--group slow --type mount --sharing all --scope multi --required-bytes 1g"
+    assert "swarm" in str(fails(f"%container volume create -d csi.example {flags} {net}"))
+    there = docker.APIClient(base_url=newer.url, version="auto")
+    there.init_swarm(advertise_addr=newer.address)
+    secret = there.create_secret("id", b"x")["ID"]
+    cell(
+        f"%container volume create -d csi.example {flags} --secret key={secret} "
+        f"--topology-required region=R1,zone=Z1 {net}"
+    )
+    cell(f"%container volume update --availability drain {net}")
+    spec = there.inspect_volume(net)["ClusterVolume"]["Spec"]
+    assert (spec["Group"], spec["Availability"]) == ("slow", "drain")
+    assert spec["AccessMode"] == {"Scope": "multi", "Sharing": "all", "MountVolume": {}}
+    assert spec["CapacityRange"]["RequiredBytes"] == 1024**3
+    assert spec["Secrets"] == [{"Key": "key", "Secret": secret}]
+    wanted = {"region": "R1", "zone": "Z1"}
+    assert spec["AccessibilityRequirements"]["Requisite"] == [{"Segments": wanted}]
+    cell("%container volume create plain")
+    (row,) = cell("%container volume ls --cluster").result.rows
+    assert (row["Name"], row["Group"], row["Availability"]) == (net, "slow", "drain")
+    there.close()
+
+
+def test_no_cluster_volume_without_a_swarm(fails: Fails, api: docker.APIClient, net: str) -> None:
+    """An engine that does not know them would have made a common volume."""
+    reason = "API 1.42" if api.api_version < "1.42" else "swarm"
+    assert reason in str(fails(f"%container volume create --type mount {net}"))
+    assert net not in [v["Name"] for v in api.volumes()["Volumes"] or ()]
+    assert isinstance(fails(f"%container volume create --type disk {net}"), OptionError)

@@ -10,7 +10,6 @@ _BUILDERS = "several builders are a matter for a terminal: !docker buildx …"
 _TRUST = "signing with Notary needs keys, passwords and a Notary server; docker has given it up"
 _PLUGIN = "plugins change the engine itself, for everybody who uses it"
 _CHECKPOINT = "needs CRIU and an engine with experimental features on"
-CLUSTER_VOLUMES = "cluster volumes exist only in a Swarm that has a CSI plugin"
 _ENGINE = "which engine is used, and how, is said once: %engine use"
 
 #: Whole groups: their words are not listed one by one.
@@ -41,11 +40,6 @@ _SERVICE = {
     "--generic-resource": _GENERIC,
     "--health-start-interval": "engines know it from 25 on",
 }
-#: The flags of `volume create` that are for cluster volumes.
-_OF_CLUSTERS = (
-    *("--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret"),
-    *("--sharing", "--topology-preferred", "--topology-required", "--type"),
-)
 
 #: Word (the empty one: before any word) → flag → reason.
 FLAGS: dict[str, dict[str, str]] = {
@@ -85,8 +79,6 @@ FLAGS: dict[str, dict[str, str]] = {
         "--tlsverify": _ENGINE,
         "--version": "%container version",
     },
-    "volume create": dict.fromkeys(_OF_CLUSTERS, CLUSTER_VOLUMES),
-    "volume ls": {"--cluster": CLUSTER_VOLUMES},
     "start": {"--checkpoint": _CHECKPOINT, "--checkpoint-dir": _CHECKPOINT},
 }
 

@@ -1,21 +1,25 @@
-"""The words of `%container volume`.
-
-Without the flags of cluster volumes (`--availability` and the like, `volume ls --cluster`): those
-volumes exist only in a Swarm with a CSI plugin, which no engine of this course has.
-"""
+"""The words of `%container volume`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from course_magics.containers import inspect, prune, volumes
+from course_magics.containers.cluster_volumes import ClusterSpec
 from course_magics.magics.container.flags import FILTER, FORCE, FORMAT
 from course_magics.magics.grammar import Call, Flag, Word
 
 
 def _create(call: Call) -> Any:
-    name = call.args[0] if call.args else call.name
-    return volumes.create(name, driver=call.driver, opt=call.opt, label=call.label, line=call.line)
+    given = {flag.key: call.flags[flag.key] for flag in _CLUSTER if flag.key in call.given}
+    return volumes.create(
+        call.args[0] if call.args else call.name,
+        driver=call.driver,
+        opt=call.opt,
+        label=call.label,
+        cluster=ClusterSpec(**given) if given else None,
+        line=call.line,
+    )
 
 
 def _inspect(call: Call) -> Any:
@@ -23,7 +27,13 @@ def _inspect(call: Call) -> Any:
 
 
 def _ls(call: Call) -> Any:
-    return volumes.ls(filter=call.filter, quiet=call.quiet, template=call.format, line=call.line)
+    return volumes.ls(
+        filter=call.filter,
+        quiet=call.quiet,
+        template=call.format,
+        cluster=call.cluster,
+        line=call.line,
+    )
 
 
 def _rm(call: Call) -> Any:
@@ -35,8 +45,46 @@ def _prune(call: Call) -> Any:
 
 
 def _update(call: Call) -> Any:
-    return volumes.update(call.args[0], call.line)
+    return volumes.update(call.args[0], call.availability, call.line)
 
+
+_AVAILABILITY = Flag(
+    "--availability",
+    "whether tasks may use a cluster volume",
+    "text",
+    "WORD",
+    "active",
+    ("active", "pause", "drain"),
+)
+#: Any of these makes a cluster volume: one of a Swarm that has a CSI plugin.
+_CLUSTER = (
+    _AVAILABILITY,
+    Flag("--group", "group of a cluster volume", "text", "NAME"),
+    Flag("--limit-bytes", "most that a cluster volume may hold", "bytes", "SIZE"),
+    Flag("--required-bytes", "least that a cluster volume must hold", "bytes", "SIZE"),
+    Flag(
+        "--scope",
+        "nodes that may use a cluster volume at once",
+        "text",
+        "WORD",
+        "single",
+        ("single", "multi"),
+    ),
+    Flag("--secret", "secret for a cluster volume's plugin", "list", "KEY=SECRET"),
+    Flag(
+        "--sharing",
+        "how tasks share a cluster volume",
+        "text",
+        "WORD",
+        "none",
+        ("none", "readonly", "onewriter", "all"),
+    ),
+    Flag("--topology-preferred", "where a cluster volume would best be", "list", "NAME=VALUE"),
+    Flag(
+        "--topology-required", "where a cluster volume must be reached from", "list", "NAME=VALUE"
+    ),
+    Flag("--type", "as what tasks get it", "text", "WORD", "block", ("mount", "block")),
+)
 
 WORDS = (
     Word(
@@ -48,6 +96,7 @@ WORDS = (
             Flag("--label", "label", "list", "NAME=VALUE"),
             Flag("--name", "its name (old form of the argument)", "text", "NAME"),
             Flag("-o --opt", "option of the driver", "list", "NAME=VALUE"),
+            *_CLUSTER,
         ),
         examples=(
             "%container volume create data",
@@ -67,7 +116,12 @@ WORDS = (
         "volume ls",
         "list volumes",
         "",
-        (FILTER, FORMAT, Flag("-q --quiet", "only the names")),
+        (
+            FILTER,
+            FORMAT,
+            Flag("-q --quiet", "only the names"),
+            Flag("--cluster", "only cluster volumes, with group and availability"),
+        ),
         aliases=("volume list",),
         handler=_ls,
     ),
@@ -95,15 +149,7 @@ WORDS = (
         "volume update",
         "change a cluster volume of a Swarm (others have nothing to change)",
         "VOLUME",
-        (
-            Flag(
-                "--availability",
-                "of a cluster volume",
-                "text",
-                "WORD",
-                values=("active", "pause", "drain"),
-            ),
-        ),
+        (_AVAILABILITY,),
         offers=("volume",),
         handler=_update,
     ),
