@@ -203,5 +203,6 @@ def near(api: APIClient, words: str) -> str | None:
         if match := pattern.search(words):
             with contextlib.suppress(Exception):
                 found = [n.text for n in _LISTS[match["kind"].lower()](api)]
-                return closest(match["name"], found)
+                # What is there under just this name is missing elsewhere: in the Swarm, say.
+                return None if match["name"] in found else closest(match["name"], found)
     return None

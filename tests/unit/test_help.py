@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from course_magics.engine import names
 from course_magics.errors import OptionError
 from course_magics.magics import MAGICS, tooltip
 from course_magics.magics.grammar import Magic, Word, parse
@@ -124,3 +125,16 @@ def test_the_kernel_gets_its_own_handler_back(kernel: Kernel) -> None:
         assert not kernel.sent
         tooltip.unregister(shell)
         assert kernel.shell_handlers["inspect_request"] is theirs
+
+
+def test_a_name_that_is_there_is_not_what_was_meant() -> None:
+    """The engine may miss it elsewhere: a volume that is in no Swarm."""
+
+    class Engine:
+        """A fake: what is missing where cannot be had on demand."""
+
+        def volumes(self) -> dict[str, list[dict[str, str]]]:
+            return {"Volumes": [{"Name": "data"}, {"Name": "date"}]}
+
+    assert names.near(Engine(), "volume data not found") is None  # type: ignore[arg-type]
+    assert names.near(Engine(), "volume dta not found") == "data"  # type: ignore[arg-type]
