@@ -150,7 +150,7 @@ def known(kind: str, wait: float) -> list[Name]:
             words = (engine, kind, shelf, shelf.asking, _change)
             threading.Thread(target=_ask, args=words, daemon=True, name=f"names-{kind}").start()
         asking = shelf.asking
-    asking.wait(wait)
+    asking.wait(max(wait, 0))
     return shelf.names
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from course_magics.magics.complete.spot import Spot
+    from course_magics.magics.grammar import Flag, Magic, Word
 
 _MESSAGE = "inspect_request"
 Handler = Callable[[Any, Any, dict[str, Any]], Awaitable[None] | None]
@@ -99,9 +100,8 @@ def _help(where: Spot) -> Shown | None:
 
 
 def _of_line(where: Spot) -> Shown | None:
-    from course_magics.errors import OptionError
-    from course_magics.magics.complete.line import state
-    from course_magics.magics.grammar import flags_in, group, lookup
+    from course_magics.magics.complete.line import before_word, state
+    from course_magics.magics.grammar import Word, group, lookup
     from course_magics.magics.help import FlagHelp, Help
     from course_magics.magics.words import unfinished
 
@@ -109,7 +109,10 @@ def _of_line(where: Spot) -> Shown | None:
     if parts is None:
         return None
     before, last = parts
-    tokens = [*before, last] if last else before
+    program = Word("", "the program's own, before the word", flags=where.magic.flags)
+    own, tokens = before_word(where.magic, program, [*before, last] if last else before)
+    if not tokens and (flag := own.pending or _last_flag(where.magic, program, last)):
+        return FlagHelp(where.magic, program, flag)
     found = lookup(where.magic, tokens)
     if found is None:
         first = tokens[0] if tokens else ""
@@ -118,12 +121,20 @@ def _of_line(where: Spot) -> Shown | None:
     now = state(where.magic, word, rest[:-1] if last and rest else rest)
     if now.pending is not None:
         return FlagHelp(where.magic, word, now.pending)
-    if rest and last.startswith("-") and now.open:
-        try:
-            return FlagHelp(where.magic, word, flags_in(where.magic, word, last)[-1][0])
-        except (OptionError, IndexError):
-            pass  # not a flag of this word: all of them are shown
+    if rest and now.open and (flag := _last_flag(where.magic, word, last)):
+        return FlagHelp(where.magic, word, flag)
     return Help(where.magic, word if word.name or len(where.magic.words) == 1 else None)
+
+
+def _last_flag(magic: Magic, word: Word, token: str) -> Flag | None:
+    """The flag that `token` is, or None: then all of the word's are shown."""
+    from course_magics.errors import OptionError
+    from course_magics.magics.grammar import flags_in
+
+    try:
+        return flags_in(magic, word, token)[-1][0] if token.startswith("-") else None
+    except (OptionError, IndexError):
+        return None
 
 
 def _of_instruction(where: Spot) -> Shown | None:

@@ -7,6 +7,7 @@ Jedi nor the other matchers see such a line, since none of them can know anythin
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -70,13 +71,14 @@ def unregister(shell: InteractiveShell) -> None:
 def _result(context: CompletionContext, user: Mapping[str, Any]) -> SimpleMatcherResult:
     if "%" not in context.full_text:
         return {"completions": []}
+    begun = time.monotonic()  # the first Tab imports the grammar: that time counts too
     from course_magics.magics.complete.spot import spot
 
     try:
         where = spot(context.full_text, context.cursor_line, context.cursor_position)
         if where is None:
             return {"completions": []}
-        found = complete(where, user)
+        found = complete(where, user, begun)
         if found is None:
             return {"completions": []} if _python(where) else _given("", _Nothing())
         if not context.text_until_cursor.endswith(found.fragment):
@@ -99,15 +101,17 @@ def _given(fragment: str, offers: Sequence[SimpleCompletion]) -> SimpleMatcherRe
     }
 
 
-def complete(where: Spot, user: Mapping[str, Any]) -> Found | None:
+def complete(where: Spot, user: Mapping[str, Any], begun: float | None = None) -> Found | None:
     """What may stand at the cursor; None where there is nothing of ours to say.
 
-    user: the notebook's values. Waits for the engine as long as the setting `completion_wait` says.
+    user: the notebook's values. Waits for the engine as long as the setting `completion_wait` says,
+    counted from `begun` (a time of the monotonic clock; now).
     """
     from course_magics import settings
     from course_magics.magics.complete import compose, dockerfile, line, vagrantfile
 
-    wait = settings.current().completion_wait / 1000
+    now = time.monotonic()
+    wait = settings.current().completion_wait / 1000 - (now - (now if begun is None else begun))
     if where.row < 0:
         return line.complete(where, user, wait)
     if where.called == "dockerfile":

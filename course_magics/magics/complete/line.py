@@ -103,7 +103,7 @@ def _found(spot: Spot, tokens: list[str], raw: str, user: Mapping[str, Any], wai
     """What may stand after the words `tokens`: the program's own flags, a word, what follows it."""
     magic = spot.magic
     program = Word("", "", flags=magic.flags)
-    before, tokens = _before_word(magic, program, tokens)
+    before, tokens = before_word(magic, program, tokens)
     asked = Asked("", program, wait, before.given, [], spot.body, user, magic.name == "compose")
     if before.pending is not None:
         return _value(before.pending, raw, asked)
@@ -128,7 +128,7 @@ def _own(more: list[Offer], there: list[Offer]) -> list[Offer]:
     return [offer for offer in more if offer.text not in known]
 
 
-def _before_word(magic: Magic, program: Word, tokens: list[str]) -> tuple[State, list[str]]:
+def before_word(magic: Magic, program: Word, tokens: list[str]) -> tuple[State, list[str]]:
     """The program's own flags at the beginning (`-p NAME up`), and what comes after them."""
     now, rest, known = State(), list(tokens), _names(program)
     while rest and (rest[0].partition("=")[0] in known or rest[0][:2] in known - {"--"}):
