@@ -85,6 +85,11 @@ def _is_current(command: str) -> bool:
     return major.isdigit() and int(major) >= 2
 
 
+def environment() -> dict[str, str]:
+    """What makes docker's own programs talk to the engine in use, and to no other."""
+    return {**dict.fromkeys(_OTHERS, ""), **engine.current().environment}
+
+
 def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) -> int:
     """Run `docker compose … WORDS` to its end; returns its exit status.
 
@@ -94,7 +99,7 @@ def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) 
     return process.run(
         [str(find()), *_PLAIN, *before, *words],
         folder=project.folder if project is not None else None,
-        env={**dict.fromkeys(_OTHERS, ""), **engine.current().environment},
+        env=environment(),
         out=out,
         err=err,
         grace=_GRACE,

@@ -15,6 +15,7 @@ from course_magics.magics.container import (
     quality,
     registries,
     services,
+    stack,
     swarm,
     swarm_files,
     system,
@@ -44,5 +45,6 @@ MAGIC = Magic(
         *nodes.WORDS,
         *services.WORDS,
         *swarm_files.WORDS,
+        *stack.WORDS,
     ),
 )
