@@ -1,5 +1,6 @@
 """`%container stack` on a swarm of one real engine of its own; the shared one is never part of it."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,7 +63,11 @@ def test_a_stack_from_deploy_to_rm(swarm: Swarm, cell: Cell, here: Path) -> None
     assert [r["Name"] for r in cell("%container stack ls").result] == ["shop"]
     services = cell("%container stack services shop").result
     assert (services[0]["Name"], services[0]["Image"]) == ("shop_web", "course/busybox:latest")
-    assert len(cell("%container stack ps shop").result) == 2
+    end = time.monotonic() + 60
+    while [r["shown state"] for r in cell("%container stack ps shop").result] != ["Running"] * 2:
+        assert time.monotonic() < end, cell("%container stack ps shop").result
+        time.sleep(0.5)
+    assert len(api.containers(filters={"label": "com.docker.stack.namespace=shop"})) == 2
     assert cell("%container stack services -q shop").result.lines
     (here / "compose.yaml").write_text(FILE.replace("replicas: 2", "replicas: 1"))
     again = cell("%container stack deploy -c compose.yaml --resolve-image never shop").result
