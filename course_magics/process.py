@@ -50,8 +50,8 @@ def run(
     env: added to this process's environment. lifeline: give it a standard input that stays open
     and empty until it ends (or this process does); otherwise it has none.
     Returns the exit status. KeyboardInterrupt and any other exception pass through after the
-    program has been stopped: SIGINT, `grace` seconds later SIGTERM to its group, 0.4 s later
-    SIGKILL.
+    program has been stopped: SIGINT, `grace` seconds later SIGTERM to its group, 0.4 s (or
+    `grace`, where that is less) later SIGKILL.
     Raises OSError when the program cannot be started.
     """
     process = subprocess.Popen(
@@ -162,7 +162,7 @@ def _stop(
     if process.poll() is None:
         _signal_group(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_TERM)
+            process.wait(min(_TERM, grace))
     # Also when it has ended: its helpers (rsync, ssh, qemu-img) are in the same group.
     _signal_group(process, signal.SIGKILL)
     process.wait()

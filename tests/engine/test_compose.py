@@ -8,12 +8,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import docker
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from course_magics import labels
+from course_magics import engine, labels
 from course_magics.containers.compose import program
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
 from course_magics.guest.model import cache_dir
@@ -193,6 +194,26 @@ def test_a_build_in_the_notebook_s_folder(cell: Cell, project: str, here: Path) 
         assert cell(f"%compose -p {project} run --rm web").result.stdout == "from the folder\n"
     finally:
         cell(f"%compose -p {project} down --rmi all")
+
+
+def test_the_folders_that_are_mounted(
+    cell: Cell, fails: Fails, project: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the embedded engine's answer, which sees other folders than this computer."""
+    more = "    volumes: ['./data:/data', 'named:/n']\nvolumes: {named: }\n"
+    text = one("web", "cat /data/word", more)
+    (here / "data").mkdir()
+    (here / "data/word").write_text("mounted\n")
+    cell(f"%%compose -p {project} config -q\n{text}")
+    assert cell(f"%%compose -p {project} run --rm web\n{text}").result.stdout == "mounted\n"
+
+    def mountable(self: object, path: str) -> None:
+        assert path == str(here / "data")
+        raise EngineError("not seen")
+
+    monkeypatch.setattr(engine.Engine, "mountable", mountable)
+    monkeypatch.setattr(engine.current(), "lease", SimpleNamespace(alive=True))
+    assert "not seen" in str(fails(f"%%compose -p {project} run --rm web\n{text}"))
 
 
 def test_a_build_that_fails(fails: Fails, project: str, here: Path) -> None:
@@ -483,8 +504,6 @@ def test_without_compose(
 
 
 def test_an_engine_that_has_gone(fails: Fails, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from course_magics import engine
-
     gone = engine.Engine("docker", "unix:///nowhere/docker.sock", "", engine.current().api)
     monkeypatch.setattr(engine.Engine, "environment", gone.environment)
     error = fails("%compose images")

@@ -17,7 +17,7 @@ from course_magics.guest.model import cache_dir
 from course_magics.streams import Sink
 
 #: ■: how long compose may take to end by itself (seconds). What it was doing is undone here.
-_GRACE = 0.3
+_GRACE = 0.15
 _INSTALL = {
     "linux": "course-magics compose fetch    (or: apt-get install docker-compose-v2)",
     "darwin": "brew install docker-compose",

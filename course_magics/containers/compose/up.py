@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -140,6 +141,22 @@ def run(
     return result
 
 
+def mounts(project: Project) -> list[str]:
+    """The folders and files of this computer that the project's services mount, full paths."""
+    status, out, _ = program.capture(project, ["config", "--format", "json"])
+    services = json.loads(out).get("services") or {} if not status else {}
+    found = (v for service in services.values() for v in service.get("volumes") or ())
+    return sorted({v["source"] for v in found if v.get("type") == "bind"})
+
+
+def check_mounts(project: Project) -> None:
+    """Raises EngineError where the engine would not see a folder that is mounted."""
+    current = engine.current()
+    if current.lease is not None:
+        for path in mounts(project):
+            current.mountable(path)
+
+
 def publish(project: Project) -> None:
     """The ports that its containers publish are reached from here, on the embedded engine too."""
     current = engine.current()
@@ -163,6 +180,7 @@ def built(project: Project, wanted: Sequence[str]) -> list[tuple[str, str]]:
 @contextlib.contextmanager
 def _undone(project: Project, line: str, *, oneoff: bool = False) -> Iterator[None]:
     """On ■ the containers that have been started meanwhile are killed."""
+    check_mounts(project)
     before = stack.listed(project.name, oneoff=True)
     try:
         yield
