@@ -37,6 +37,7 @@ LINES = st.lists(
 def nowhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No engine, no vagrant, an empty folder: a random `rm -f x` must not meet anything real."""
     monkeypatch.setenv("COURSE_ENGINE", "unix:///nowhere/docker.sock")
+    monkeypatch.setenv("COURSE_STATE", str(here / "state"))
     monkeypatch.setenv("PATH", str(here))
     engine.forget()
     yield
