@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +77,13 @@ def history(
 
 
 def instruction(created_by: str) -> str:
-    """The Dockerfile's words behind a history entry: without the builder's shell around them."""
+    """The Dockerfile's words behind a history entry: without the builder's shell around them.
+
+    The classic builder names what COPY and ADD copied by a digest: another one in each build, and
+    nobody's name for it.
+    """
     text = created_by.replace("/bin/sh -c #(nop) ", "").strip()
+    text = re.sub(r"\b(file|dir|multi):[0-9a-f]{64} in (\S+)", r"(\1) \2", text)
     if text.startswith("/bin/sh -c "):
         return "RUN " + text.removeprefix("/bin/sh -c ")
     return text.removesuffix(" # buildkit").replace("RUN /bin/sh -c ", "RUN ", 1)

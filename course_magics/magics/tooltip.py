@@ -153,8 +153,9 @@ def _of_instruction(where: Spot) -> Shown | None:
 
 
 def _of_key(where: Spot) -> Shown | None:
+    from course_magics.containers.compose.keys import KEYS
     from course_magics.magics.complete.compose import Outline, place
-    from course_magics.magics.complete.compose_keys import KEYS, VALUES
+    from course_magics.magics.complete.compose_values import VALUES
 
     path = Outline([*where.above, where.body[where.row]]).path
     if not path:

@@ -12,10 +12,11 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import engine
 from course_magics.containers.build.instructions import KEYWORDS
+from course_magics.containers.compose.keys import KEYS
 from course_magics.engine import names
 from course_magics.engine.names import Name
 from course_magics.magics import MAGICS, complete
-from course_magics.magics.complete.compose_keys import KEYS, VALUES
+from course_magics.magics.complete.compose_values import VALUES
 from course_magics.magics.complete.dockerfile import INSTRUCTIONS
 from course_magics.magics.complete.sources import KINDS
 from course_magics.magics.complete.spot import Found, Spot, position, spot

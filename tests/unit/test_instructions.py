@@ -1,6 +1,9 @@
 """A Dockerfile's instructions and the cell's lines on which they stand."""
 
+import pytest
+
 from course_magics.containers.build.instructions import read, stages
+from course_magics.containers.images import instruction as made_by_words
 
 DOCKERFILE = """\
 # syntax=x
@@ -41,3 +44,17 @@ def test_another_escape_character() -> None:
 
 def test_an_empty_file() -> None:
     assert read("\n# only a comment\n") == []
+
+
+@pytest.mark.parametrize(
+    ("made_by", "shown"),
+    [
+        (f"/bin/sh -c #(nop) ADD file:{'e9' * 32} in / ", "ADD (file) /"),
+        (f"/bin/sh -c #(nop) COPY multi:{'0a' * 32} in /srv/ ", "COPY (multi) /srv/"),
+        ('/bin/sh -c #(nop)  CMD ["bash"]', 'CMD ["bash"]'),
+        ("/bin/sh -c echo file:a in b", "RUN echo file:a in b"),
+        ("RUN /bin/sh -c echo a # buildkit", "RUN echo a"),
+    ],
+)
+def test_what_made_a_layer_has_no_digest(made_by: str, shown: str) -> None:
+    assert made_by_words(made_by) == shown

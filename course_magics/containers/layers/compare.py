@@ -59,7 +59,9 @@ class Comparison(Table):
             differing.append((f"… and {more} more (.config)", "", ""))
         blocks: list[Block] = [Grid(["", "A", "B"], [*facts, *differing])]
         blocks.append(
-            Line(f"{self.shared} layers shared from the lowest up, {show_bytes(self.shared_size)}")
+            Line(
+                f"layers shared, from the lowest up: {self.shared}, {show_bytes(self.shared_size)}"
+            )
         )
         shown: list[tuple[str, ...]] = []
         for place, words in (("both", "differs"), ("A", "only in A"), ("B", "only in B")):

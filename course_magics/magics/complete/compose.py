@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from course_magics.containers.compose.keys import KEYS
 from course_magics.magics.complete import values
-from course_magics.magics.complete.compose_keys import KEYS, VALUES
+from course_magics.magics.complete.compose_values import VALUES
 from course_magics.magics.complete.sources import Asked, begun, offers
 from course_magics.magics.complete.spot import Found, Offer, Spot
 from course_magics.magics.grammar import Word
@@ -105,7 +106,7 @@ class Outline:
 
 
 def place(path: Sequence[str]) -> str | None:
-    """`path` as compose_keys writes it: names of one's own become `*`. None where all is free."""
+    """`path` as `KEYS` writes it: names of one's own become `*`. None where all is free."""
     found = ""
     for key in path:
         if key == _LIST:
