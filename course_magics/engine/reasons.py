@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+from http.client import IncompleteRead
 
 from course_magics.engine.find import Place
 from course_magics.errors import EngineError
@@ -103,6 +104,8 @@ def reason(error: BaseException) -> str:
     *_, inner = _chain(error)
     if isinstance(inner, ssl.SSLError):
         return str(inner.reason or inner).replace("_", " ").lower()
+    if isinstance(inner, IncompleteRead) or "invalid literal for int()" in str(inner):
+        return "its answer ended in the middle"  # the second: no length of a further piece
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
     return str(inner).splitlines()[0] if str(inner) else type(inner).__name__

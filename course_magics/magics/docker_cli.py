@@ -63,8 +63,8 @@ def read() -> Theirs:
     top = _help()
     found.words[""] = _flags(top)
     with ThreadPoolExecutor(4) as pool:
-        first = [w for w in _words(top) if w not in groups()]
-        found.groups = [w for w in _words(top) if w in groups()]
+        first = [w for w in _words(top) if w not in unsupported.GROUPS]
+        found.groups = [w for w in _words(top) if w in unsupported.GROUPS]
         whole = []
         for word, text in zip(first, pool.map(_help, first), strict=True):
             inner = _words(text)
@@ -75,13 +75,6 @@ def read() -> Theirs:
         for name, text in zip(whole, pool.map(_help, whole), strict=True):
             found.words[name] = _flags(text)
     return found
-
-
-def groups() -> dict[str, str]:
-    """The groups of words that we have not, each with the reason."""
-    begun = {n.split(" ", 1)[0] for w in MAGIC.words for n in (w.name, *w.aliases) if " " in n}
-    coming = {n: why for n, why in unsupported.COMING.items() if n not in begun}
-    return {**unsupported.GROUPS, **coming}
 
 
 def _help(word: str = "") -> str:
@@ -171,7 +164,7 @@ def page(theirs: Theirs) -> str:
         "",
         "| docker … | why |",
         "|---|---|",
-        *(f"| `{n} …` | {groups()[n]} |" for n in sorted(theirs.groups)),
+        *(f"| `{n} …` | {unsupported.GROUPS[n]} |" for n in sorted(theirs.groups)),
         *(f"| `{v.word}` | {reason(v.word)} |" for v in words if not v.ours),
         "",
         "## Flags before the word",

@@ -12,6 +12,9 @@ from docker.errors import APIError
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from course_magics import engine
+from course_magics.containers.compose import program
+from course_magics.errors import EngineError
+from course_magics.guest.model import cache_dir
 
 from .differences import Difference, difference, kind
 
@@ -91,6 +94,20 @@ def fails(ip: InteractiveShell) -> Callable[[str], BaseException]:
         return error
 
     return run
+
+
+@pytest.fixture
+def composer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A compose command, and a state folder of the test's own."""
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path.with_name(f"{tmp_path.name}-state")))
+    try:
+        program.find()
+    except EngineError:
+        monkeypatch.setenv("DOCKER_CONFIG", str(cache_dir() / "newer-docker"))
+        try:
+            program.find()
+        except EngineError:
+            pytest.skip("compose is not here: bash .ci/newer-docker")
 
 
 def exists(api: docker.APIClient, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Command lines from Docker's documentation, and what each must have done.
 
 Facts only: a page of docs.docker.com names the source. In each line `docker` became `%container` and the
-images became the course's own; NAME stands for a name of this test's, and is all that was added so
+images became the course's own; likewise `docker compose` became `%compose`. NAME stands for a name of this test's, and is all that was added so
 that lines do not get into each other's way. `holds` is a line of docker's own client whose output
 must contain `says` afterwards; "" asks for the cell's own output instead.
 """
@@ -26,10 +26,30 @@ class Example:
 
 UP = "%container run -d --name NAME course/busybox sleep 99"
 INSPECT = "inspect NAME -f"
+WEB = "inspect NAME-web-1 -f"
 
 
 def _e(page: str, cell: str, says: str, holds: str = "", *before: str) -> Example:
     return Example(_CLI + page, cell, says, holds, before)
+
+
+#: The project that the lines of compose are about.
+STACK = """\
+%%compose -p NAME up -d
+services:
+  web:
+    image: course/busybox
+    command: sh -c 'echo hello; exec sleep 99'
+    stop_grace_period: 0s
+    ports: ["127.0.0.1::80"]
+    volumes: ["data:/data"]
+volumes:
+  data:
+"""
+
+
+def _c(word: str, cell: str, says: str, holds: str = "", *before: str) -> Example:
+    return _e(f"compose/{word}/", cell, says, holds, STACK, *before)
 
 
 EXAMPLES = (
@@ -119,4 +139,31 @@ EXAMPLES = (
     _e("system/events/", "%container events --since 1m --until 0s --filter container=NAME", "start", "", UP),
     _e("version/", "%container version", "engine"),
     _e("system/info/", "%container info", "containers"),
+    # compose
+    _c("up", "%compose up -d", "running", f"{WEB} {{{{.State.Status}}}}", "%compose stop"),
+    _c("ps", "%compose ps", "running"),
+    _c("ps", "%compose ps --services", "web"),
+    _c("ps", "%compose ps --format json", '"Service":"web"'),
+    _c("ps", "%compose ps --status=running", "web"),
+    _c("logs", "%compose logs --tail 1 web", "hello"),
+    _c("exec", "%compose exec web ls /data/..", "data"),
+    _c("run", "%compose run --rm web echo once", "once"),
+    _c("run", "%compose run --no-deps --rm web id -u", "0"),
+    _c("run", "%compose run -d --name NAME-run web sleep 99", "running", "inspect NAME-run -f {{.State.Status}}"),
+    _c("stop", "%compose stop", "exited", f"{WEB} {{{{.State.Status}}}}"),
+    _c("start", "%compose start web", "running", f"{WEB} {{{{.State.Status}}}}", "%compose stop"),
+    _c("restart", "%compose restart web", "running", f"{WEB} {{{{.State.Status}}}}"),
+    _c("pause", "%compose pause", "paused", f"{WEB} {{{{.State.Status}}}}"),
+    _c("top", "%compose top", "sleep 99"),
+    _c("images", "%compose images", "course/busybox"),
+    _c("config", "%compose config --services", "web"),
+    _c("config", "%compose config --format json", '"stop_grace_period"'),
+    _c("port", "%compose port web 80", "127.0.0.1:"),
+    _c("scale", "%compose scale web=2", "running", "inspect NAME-web-2 -f {{.State.Status}}", "%compose kill", "%compose rm -f"),
+    _c("kill", "%compose kill -s SIGKILL", "exited", f"{WEB} {{{{.State.Status}}}}"),
+    _c("rm", "%compose rm -f", "NAME_data", "volume ls --filter name=NAME", "%compose stop"),
+    _c("cp", "%compose cp web:/etc/hostname copied", "to copied"),
+    _c("ls", "%compose ls", "NAME"),
+    _c("down", "%compose down", "NAME_data", "volume ls --filter name=NAME"),
+    _c("down", "%compose down -v", "NAME_data"),
 )  # fmt: skip

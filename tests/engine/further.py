@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import docker
@@ -92,14 +92,13 @@ def podman() -> Iterator[tuple[str, int]]:
                 subprocess.run(["umount", mounted], capture_output=True)
 
 
-def load_images(url: str) -> None:
+def load_images(url: str, names: Sequence[str] = IMAGES) -> None:
     """The course's base images, from the engine in use."""
     target = docker.APIClient(base_url=url, timeout=120)
     with tempfile.TemporaryFile() as file:
         # One archive for all: layers that they share are in it once.
-        found = request(
-            engine.current().api, "GET", "/images/get", params={"names": IMAGES}, stream=True
-        )
+        params = {"names": list(names)}
+        found = request(engine.current().api, "GET", "/images/get", params=params, stream=True)
         for piece in found.iter_content(1 << 20):
             file.write(piece)
         file.seek(0)

@@ -17,11 +17,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from course_magics import engine, labels
 from course_magics.containers.compose import program
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
-from course_magics.guest.model import cache_dir
 
 from .conftest import Cell
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("composer")]
 Fails = Callable[[str], BaseException]
 PROJECT = "com.docker.compose.project"
 
@@ -38,20 +37,6 @@ services:
 volumes:
   data:
 """
-
-
-@pytest.fixture(autouse=True)
-def _compose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A compose command, and a state folder of the test's own."""
-    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
-    try:
-        program.find()
-    except EngineError:
-        monkeypatch.setenv("DOCKER_CONFIG", str(cache_dir() / "newer-docker"))
-        try:
-            program.find()
-        except EngineError:
-            pytest.skip("compose is not here: bash .ci/newer-docker")
 
 
 @pytest.fixture

@@ -12,22 +12,24 @@ from docker.errors import APIError
 from .conftest import Cell
 from .examples import EXAMPLES, Example
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("composer")]
 
 
 @pytest.fixture
 def place(name: str, api: docker.APIClient, here: Path) -> Iterator[str]:
-    """A name whose networks and volumes are removed as well."""
+    """A name whose networks and volumes are removed as well, and those of its compose project."""
     yield name
     for found in api.containers(all=True, filters={"name": name}):
         api.remove_container(found["Id"], force=True, v=True)
-    for remove in (api.remove_network, api.remove_volume):
-        with suppress(APIError):
-            remove(name)
+    for remove, more in ((api.remove_network, "default"), (api.remove_volume, "data")):
+        for each in (name, f"{name}_{more}"):
+            with suppress(APIError):
+                remove(each)
 
 
 def test_there_are_enough() -> None:
     assert len({e.cell for e in EXAMPLES}) >= 60
+    assert len({e.cell for e in EXAMPLES if e.cell.startswith("%compose ")}) >= 10
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.cell.split("\n")[0][1:60])

@@ -5,23 +5,30 @@ Each on a private engine in namespaces of its own, which a test may kill; never 
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import engine
 from course_magics.containers.build import buildkit
+from course_magics.containers.layers import saved
 from course_magics.engine.namespaced import Namespaced, engine_beside
 from course_magics.errors import BuildError, CourseError, EngineError
 from course_magics.guest.model import cache_dir
+from course_magics.registry import server
+from course_magics.registry.place import Facts
 
 from .conftest import Cell
 from .further import load_images
@@ -32,12 +39,22 @@ Fails = Callable[[str], BaseException]
 NAME = f"fault{os.getpid() % 100000}"
 #: How soon a cell has to fail after its engine has died (seconds).
 AT_ONCE = 2
+#: Cells that make what a streamed operation is about. A sparse file of 4 GB: copying it takes
+#: longer than the engine lives.
+STEADY = (
+    "%container run -d --name steady course/busybox sh -c 'echo up; exec sleep 999'",
+    "%container exec steady dd if=/dev/zero of=/big bs=1M seek=4000 count=0",
+)
+COMPOSE = (
+    f"%%compose -p {NAME} up {{}}\nservices:\n  web: {{{{image: course/busybox, command: top}}}}\n"
+)
+STATS = "from course_magics.containers.stats import stats\nstats(watch=lambda table: None)"
 
 
 @pytest.fixture(scope="module")
 def private() -> Iterator[Namespaced]:
     with engine_beside(NAME) as found:
-        load_images(found.url)
+        load_images(found.url, ["course/busybox"])
         yield found
 
 
@@ -61,7 +78,7 @@ def killed_when(
     def wait_and_kill() -> None:
         until = time.monotonic() + 20
         while not ready() and time.monotonic() < until:
-            time.sleep(0.05)
+            time.sleep(0.01)
         pid = victim.pid
         assert pid is not None
         moments.append(time.monotonic())
@@ -73,21 +90,34 @@ def killed_when(
 
 
 def after(seconds: float) -> Callable[[], bool]:
-    begun = time.monotonic()
-    return lambda: time.monotonic() - begun > seconds
+    """Whether so much time has passed since it was asked for the first time."""
+    asked: list[float] = []
+
+    def passed() -> bool:
+        asked.append(time.monotonic())
+        return asked[-1] - asked[0] > seconds
+
+    return passed
 
 
 @pytest.mark.parametrize(
-    ("what", "seconds", "left"),
+    ("what", "seconds", "before", "left"),
     [
-        ("%container run --rm --name fore course/busybox sh -c 'echo begun; sleep 60'", 1.0, []),
-        ("%%container run --rm --name fore course/busybox\necho begun; sleep 60\n", 1.0, []),
-        ("%container logs -f steady", 0.8, ["steady"]),
-        ("%container exec steady sh -c 'echo begun; sleep 60'", 0.8, ["steady"]),
-        ("%container wait steady", 0.8, ["steady"]),
-        ("%container events", 0.8, ["steady"]),
-        ("%container cp steady:/big .", 0.5, ["steady"]),
-        ("%%dockerfile --no-cache\nFROM course/busybox\nRUN sleep 60\n", 1.5, []),
+        (
+            "%container run --rm --name fore course/busybox sh -c 'echo begun; sleep 60'",
+            1.0,
+            (),
+            [],
+        ),
+        ("%%container run --rm --name fore course/busybox\necho begun; sleep 60\n", 1.0, (), []),
+        ("%container logs -f steady", 0.8, STEADY, ["steady"]),
+        ("%container exec steady sh -c 'echo begun; sleep 60'", 0.8, STEADY, ["steady"]),
+        ("%container wait steady", 0.8, STEADY, ["steady"]),
+        ("%container events", 0.8, STEADY, ["steady"]),
+        ("%container cp steady:/big .", 0.5, STEADY, ["steady"]),
+        ("%container attach steady", 0.8, STEADY, ["steady"]),
+        (STATS, 1.5, STEADY, ["steady"]),
+        ("%%dockerfile --no-cache\nFROM course/busybox\nRUN sleep 60\n", 1.5, (), []),
     ],
     ids=lambda v: v.split("\n")[0][1:40] if isinstance(v, str) else "",
 )
@@ -99,10 +129,11 @@ def test_the_engine_is_killed(
     monkeypatch: pytest.MonkeyPatch,
     what: str,
     seconds: float,
+    before: tuple[str, ...],
     left: list[str],
 ) -> None:
     monkeypatch.setenv("COURSE_BUILDER", "classic")
-    _dies_well(cell, fails, victim, here, what, seconds, left)
+    _dies_well(cell, fails, victim, here, what, after(seconds), before, left)
 
 
 def test_the_engine_is_killed_while_buildkit_builds(
@@ -114,7 +145,75 @@ def test_the_engine_is_killed_while_buildkit_builds(
     if buildkit.plugin() is None:
         pytest.skip("buildx is not here: bash .ci/newer-docker")
     what = "%%dockerfile --no-cache\nFROM course/busybox\nRUN sleep 60\n"
-    _dies_well(cell, fails, victim, here, what, 2.5, [])
+    _dies_well(cell, fails, victim, here, what, after(2.5))
+
+
+@pytest.mark.parametrize(
+    ("what", "before"),
+    [(COMPOSE.format(""), ()), (f"%compose -p {NAME} logs -f", (COMPOSE.format("-d"),))],
+    ids=["up", "logs"],
+)
+@pytest.mark.usefixtures("composer")
+def test_the_engine_is_killed_while_compose_watches(
+    cell: Cell, fails: Fails, victim: Namespaced, here: Path, what: str, before: tuple[str, ...]
+) -> None:
+    api = engine.current().api
+    ready = after(1) if before else lambda: bool(api.containers())
+    _dies_well(cell, fails, victim, here, what, ready, before, [f"{NAME}-web-1"])
+
+
+@pytest.fixture(scope="module")
+def large(private: Namespaced, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tar file of the image `large`, which the private engine has: 200 MB of random bytes."""
+    place = tmp_path_factory.mktemp("large")
+    (place / "bytes").write_bytes(os.urandom(200_000_000))
+    with tarfile.open(place / "files.tar", "w") as tar:
+        tar.add(place / "bytes", "bytes")
+    if not private.answers():
+        private.kill()
+        private.start()
+    api = engine.connect(private.url).api
+    api.import_image(src=str(place / "files.tar"), repository="large")
+    with (place / "large.tar").open("wb") as file:
+        for piece in api.get_image("large"):
+            file.write(piece)
+    return place / "large.tar"
+
+
+def test_the_engine_is_killed_while_it_sends_an_image(
+    cell: Cell, fails: Fails, victim: Namespaced, large: Path, here: Path
+) -> None:
+    def half() -> bool:
+        return any(f.stat().st_size for f in here.iterdir())
+
+    _dies_well(cell, fails, victim, here, "%container save -o large.tar large", half)
+
+
+def test_the_engine_is_killed_while_its_layers_are_read(
+    cell: Cell,
+    fails: Fails,
+    victim: Namespaced,
+    large: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = threading.Event()
+    members = saved.members
+
+    def told(source: saved.Source) -> Iterator[saved.Member]:
+        begun.set()
+        return members(source)
+
+    monkeypatch.setattr(saved, "members", told)
+    _dies_well(cell, fails, victim, here, "%container layers large", begun.is_set)
+
+
+def test_the_engine_is_killed_while_it_takes_an_image(
+    cell: Cell, fails: Fails, victim: Namespaced, large: Path, here: Path
+) -> None:
+    cell("%container rmi large")
+    _dies_well(cell, fails, victim, here, f"%container load -i {large}", after(0.2))
+    assert not engine.current().api.images("large"), "a part of an image was left"
 
 
 def _dies_well(
@@ -123,16 +222,19 @@ def _dies_well(
     victim: Namespaced,
     here: Path,
     what: str,
-    seconds: float,
-    left: list[str],
+    ready: Callable[[], bool],
+    before: Sequence[str] = (),
+    left: Sequence[str] | None = (),
 ) -> None:
-    """Kill the engine while `what` runs. left: the containers that may be there afterwards."""
-    if left:
-        cell("%container run -d --name steady course/busybox sh -c 'echo up; exec sleep 999'")
-        # A sparse file of 4 GB: copying it takes longer than the engine lives.
-        cell("%container exec steady dd if=/dev/zero of=/big bs=1M seek=4000 count=0")
-    before = set(Path(tempfile.gettempdir()).iterdir())
-    thread, moments = killed_when(victim, after(seconds))
+    """Kill the engine when `what` runs and `ready`.
+
+    before: cells that come first. left: the containers that may be there afterwards; None: not
+    known, a swarm makes them anew.
+    """
+    for text in before:
+        cell(text)
+    there = set(Path(tempfile.gettempdir()).iterdir())
+    thread, moments = killed_when(victim, ready)
     error = fails(what)
     ended = time.monotonic()
     thread.join()
@@ -140,11 +242,13 @@ def _dies_well(
     assert ended - moments[0] < AT_ONCE, error
     assert ended >= moments[0], f"it failed before the engine was killed: {error}"
     assert len(error.message.splitlines()) == 1
+    assert "invalid literal" not in str(error), "a library's words"
+    assert "IncompleteRead" not in str(error), "a library's words"
     assert "broke" in error.message or "does not answer" in error.message, error
     assert not [f for f in here.iterdir() if f.stat().st_size], "a part of a file was left"
     mine = {
         f
-        for f in set(Path(tempfile.gettempdir()).iterdir()) - before
+        for f in set(Path(tempfile.gettempdir()).iterdir()) - there
         if f.name.startswith("course-magics-")
     }
     assert not mine, "temporary files were left"
@@ -156,9 +260,84 @@ def _dies_well(
     victim.start()
     assert cell("%container run --rm course/busybox echo again").result.stdout == "again\n"
     names = [n.lstrip("/") for c in engine.current().api.containers(all=True) for n in c["Names"]]
-    assert names == left
+    assert left is None or names == list(left)
     for name in names:
         cell(f"%container rm -f {name}")
+
+
+class Shelf(NamedTuple):
+    """A registry: its address, its images' folder, its process."""
+
+    address: str
+    data: Path
+    process: subprocess.Popen[bytes]
+
+
+@pytest.fixture
+def registry(victim: Namespaced, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """A registry on the private engine's own loopback, where engines want no certificate."""
+    if shutil.which(server.PROGRAM) is None:
+        pytest.skip(f"{server.PROGRAM} is not installed")
+    place = tmp_path_factory.mktemp("registry")
+    facts = Facts(port=5000)
+    config = server.settings(facts, str(place / "data"), facts.address)
+    (place / "config.yml").write_text(json.dumps(config))
+    enter = ["nsenter", f"--net=/proc/{victim.pid}/ns/net"]
+    with (place / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*enter, server.PROGRAM, "serve", str(place / "config.yml")], stdout=log, stderr=log
+        )
+    try:
+        until = time.monotonic() + 20
+        port = f":{facts.port:04X} 00000000:0000 0A"  # listening; the address is in front
+        while port not in Path(f"/proc/{process.pid}/net/tcp").read_text():
+            assert process.poll() is None and time.monotonic() < until, (place / "log").read_text()
+            time.sleep(0.02)
+        yield Shelf(facts.address, place / "data", process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_engine_is_killed_while_it_pushes(
+    cell: Cell, fails: Fails, victim: Namespaced, large: Path, registry: Shelf, here: Path
+) -> None:
+    if not engine.current().api.images("large"):
+        cell(f"%container load -i {large}")
+    image = f"{registry.address}/large"
+
+    def half() -> bool:
+        return any(f.stat().st_size > 1e6 for f in registry.data.rglob("_uploads/*/data"))
+
+    before = [f"%container tag large {image}"]
+    _dies_well(cell, fails, victim, here, f"%container push {image}", half, before)
+    assert not list(registry.data.rglob("_manifests/tags/*")), "a part of an image has a name"
+
+
+def test_the_engine_is_killed_while_it_pulls(
+    cell: Cell, fails: Fails, victim: Namespaced, registry: Shelf, here: Path
+) -> None:
+    image = f"{registry.address}/small"
+    for line in (f"tag course/busybox {image}", f"push {image}", f"rmi {image}"):
+        cell(f"%container {line}")
+    registry.process.send_signal(signal.SIGSTOP)  # so that the engine is not ready too soon
+    _dies_well(cell, fails, victim, here, f"%container pull {image}", after(0.5))
+    assert not engine.current().api.images(image), "a part of an image was left"
+
+
+def test_the_engine_is_killed_while_a_service_is_waited_for(
+    cell: Cell, fails: Fails, victim: Namespaced, here: Path
+) -> None:
+    def runs() -> bool:
+        return bool(api.containers())
+
+    api = engine.current().api
+    what = f"%container service create --name {NAME} course/busybox sleep 999"
+    before = ["%container swarm init --advertise-addr 127.0.0.1"]
+    _dies_well(cell, fails, victim, here, what, runs, before, None)
+    # The swarm knows of it still, as it does after a power cut, and can be told to forget it.
+    assert cell(f"%container service rm {NAME}").result
+    cell("%container swarm leave --force")
 
 
 # --- an engine that hangs ---------------------------------------------------------------------------
@@ -201,9 +380,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespaced]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(place)], check=True)
     try:
         with engine_beside(f"{NAME}s", settings={"data-root": str(place / "data")}) as found:
-            target = engine.connect(found.url).api
-            for _ in target.load_image(engine.current().api.get_image("course/busybox")):
-                pass
+            load_images(found.url, ["course/busybox"])
             yield found
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)

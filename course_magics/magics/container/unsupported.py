@@ -21,11 +21,6 @@ GROUPS = {
     "trust": _TRUST,
 }
 
-#: Groups that are on their way. One that has arrived is read like the others.
-COMING = dict.fromkeys(
-    ("config", "context", "node", "secret", "service", "stack", "swarm"), "not there yet"
-)
-
 _BUILDX = (
     *("bake", "create", "dial-stdio", "du", "imagetools", "inspect", "ls", "prune", "rm", "stop"),
     *("use", "version"),
