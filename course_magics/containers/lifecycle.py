@@ -127,8 +127,17 @@ def stop(names: Sequence[str], line: str, seconds: float | None, signal: str | N
 
     def act(api: APIClient, name: str) -> None:
         _post(api, f"/containers/{name}/stop", _grace(api, seconds, signal))
+        written_down(api, name)
 
     return each(names, "stopped", act, line)
+
+
+def written_down(api: APIClient, name: str) -> None:
+    """Docker 26 says "ended" before its lists do; details come when the lists are true as well."""
+    from docker.errors import NotFound
+
+    with contextlib.suppress(NotFound):  # --rm
+        api.inspect_container(name)
 
 
 def _grace(api: APIClient, seconds: float | None, signal: str | None) -> dict[str, Any]:
@@ -154,7 +163,12 @@ def restart(
 
 def kill(names: Sequence[str], line: str, signal: str | None) -> Done:
     """Send a signal (default: KILL)."""
-    return each(names, "killed", lambda api, n: api.kill(n, signal), line)
+
+    def act(api: APIClient, name: str) -> None:
+        api.kill(name, signal)
+        written_down(api, name)
+
+    return each(names, "killed", act, line)
 
 
 def remove(
@@ -196,6 +210,7 @@ def wait(names: Sequence[str], line: str) -> Ended:
         from course_magics.engine.stream import request
 
         found[name] = int(request(api, "POST", f"/containers/{name}/wait").json()["StatusCode"])
+        written_down(api, name)
 
     try:
         each(names, "ended", act, line)

@@ -10,7 +10,7 @@ from course_magics import engine, labels
 from course_magics.containers.container import Container
 from course_magics.containers.create import Say, create, free_name, quiet, show
 from course_magics.containers.create import start as start_it
-from course_magics.containers.lifecycle import known
+from course_magics.containers.lifecycle import known, written_down
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap_once
 from course_magics.engine.stream import Attached, pump, request
@@ -177,6 +177,8 @@ def _follow(
         status = int(waiting.json()["StatusCode"])
         if options.rm and not removed_first:
             _remove(api, id)
+        elif not options.rm:
+            written_down(api, id)
         return status
     finally:
         attached.close()

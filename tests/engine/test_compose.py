@@ -423,7 +423,7 @@ def test_interrupting_up(
     fails: Fails, project: str, here: Path, api: docker.APIClient, word: str
 ) -> None:
     check = '    healthcheck: {test: "false", interval: 60s}\n'
-    look = docker.APIClient()  # the cell's own connection is busy
+    look = docker.APIClient(base_url=engine.current().url)  # the cell's own connection is busy
     error, _ = interrupted(
         fails,
         f"%%compose -p {project} {word}\n" + one("web", "sleep 99", check),
@@ -442,7 +442,7 @@ def test_interrupting_logs_run_and_exec(
     error, _ = interrupted(fails, "%compose logs -f", lambda: time.monotonic() - begun > 1)
     assert "the services go on" in str(error)
     assert running(api, shop) == [f"/{shop}-web-1"]
-    look = docker.APIClient()
+    look = docker.APIClient(base_url=engine.current().url)
     error, _ = interrupted(
         fails, "%compose run web sleep 99", lambda: len(running(look, shop)) == 2
     )
@@ -459,7 +459,7 @@ def test_interrupting_logs_run_and_exec(
 def test_an_interrupted_up_leaves_what_ran_before(
     cell: Cell, fails: Fails, shop: str, api: docker.APIClient
 ) -> None:
-    look = docker.APIClient()
+    look = docker.APIClient(base_url=engine.current().url)
     more = '  db: {image: course/busybox, command: sleep 99, healthcheck: {test: "false"}}\n'
     text = FILE.replace("volumes:\n  data:", f"{more}volumes:\n  data:")
     error, _ = interrupted(

@@ -62,6 +62,22 @@ def test_ps_hides_what_has_ended_unless_asked(cell: Cell, web: str) -> None:
     assert "exited (137)" in str(table)
 
 
+def test_ps_knows_at_once_what_has_ended(cell: Cell, name: str) -> None:
+    """Docker 26's own `stop`, `wait` and `run` say so before its lists do, now and then."""
+    cell(f"%container run -d --init --name {name} course/busybox sleep 99")
+    ps = f"%container ps --filter name={name}"
+    for word in ("stop", "kill"):
+        assert len(cell(ps).result) == 1
+        cell(f"%container {word} {name}")
+        assert len(cell(ps).result) == 0
+        cell(f"%container start {name}")
+    cell(f"%container exec {name} kill 1")
+    cell(f"%container wait {name}")
+    assert len(cell(ps).result) == 0
+    cell(f"%container run --name {name}-2 course/busybox true")
+    assert len(cell(ps).result) == 0
+
+
 def test_a_port_that_the_engine_chose_is_a_star(cell: Cell, name: str) -> None:
     cell(f"%container run -d --name {name} -p 127.0.0.1::80 course/busybox sleep 99")
     assert "127.0.0.1:*->80/tcp" in str(cell(f"%container ps --filter name={name}").result)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_magics.containers.build.instructions import read, stages
+from course_magics.containers.build.instructions import heredoc, read, stages
 from course_magics.containers.images import instruction as made_by_words
 
 DOCKERFILE = """\
@@ -36,6 +36,15 @@ def test_lines_stages_and_heredocs() -> None:
     ]
     assert read(DOCKERFILE)[2].text == "RUN a && b"
     assert stages(read(DOCKERFILE)) == ["one"]
+
+
+def test_what_is_no_heredoc() -> None:
+    """A word must begin with it, as BuildKit sees it."""
+    assert not any(heredoc(i) for i in read("RUN echo $((1<<x))\nRUN cat <<<x\nENV A=<<EOF\n"))
+    assert [heredoc(i) for i in read("RUN cat 3<<-'EOF' >/x\nEOF\nCOPY <<a <<b /\na\nb\n")] == [
+        True,
+        True,
+    ]
 
 
 def test_another_escape_character() -> None:

@@ -120,6 +120,8 @@ def build(
     with engine.talking(line) as api:
         reap_once(api)
         try:
+            if builder is classic and api.api_version >= "1.42":
+                _check_heredocs(instructions)
             builder.build(api, dockerfile, options, result, lambda: watch(result))
         except KeyboardInterrupt:
             step = _open_step(result)
@@ -161,6 +163,12 @@ def _check_classic(options: BuildOptions) -> None:
                 f"--{key.replace('_', '-')} needs BuildKit, and it does not build here",
                 hint="install Docker's buildx plugin (Debian 13: docker-buildx)",
             )
+
+
+def _check_heredocs(instructions: list[Instruction]) -> None:
+    """From Docker 23 on its classic builder takes a heredoc, and runs it without its lines."""
+    if any(heredoc(i) for i in instructions):
+        raise Failure("parse error: a heredoc")
 
 
 def _write_id(name: str, id: str) -> None:

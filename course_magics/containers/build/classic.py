@@ -27,7 +27,10 @@ _PODMAN_IMAGE = re.compile(r"--> (Using cache )?([0-9a-f]{11,64})\n")
 _CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12})\n")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n")
 #: The builder's own words between the output of the steps.
-_NOISE = (" ---> Running in ", "Removing intermediate ", "Successfully built ", "Successfully tag")
+_NOISE = (
+    *(" ---> Running in ", "Removing intermediate ", " ---> Removed intermediate "),
+    *("Successfully built ", "Successfully tag"),
+)
 _STATUS = re.compile(r"(?:returned a non-zero code:|runtime: exit status) (\d+)")
 
 
