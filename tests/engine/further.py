@@ -24,17 +24,20 @@ from course_magics.engine.namespaced import engine_beside
 from course_magics.engine.stream import request
 from course_magics.guest.model import cache_dir
 
-#: Test files that are not run again: what they show is the same whichever engine is in use.
+#: Tests that are not run again: what they show is the same whichever engine is in use.
 ELSEWHERE = {
-    "test_compose": "drives Docker's own compose program",
-    "test_docker_cli": "compares with the help of the docker command",
-    "test_failing_cells": "is about notebooks' runners",
-    "test_faraway": "starts engines of its own",
-    "test_faults": "starts engines of its own",
-    "test_guest_images": "builds the images that are brought along from the first engine",
-    "test_namespaced": "starts engines of its own",
-    "test_registries": "starts registries and engines of its own",
-    "test_swarm": "starts engines of its own",
+    "test_compose.py": "drives Docker's own compose program",
+    "test_compose_faults.py": "starts engines of its own",
+    "test_docker_cli.py": "compares with the help of the docker command",
+    "test_failing_cells.py": "is about notebooks' runners",
+    "test_faraway.py": "starts engines of its own",
+    "test_faults.py": "starts engines of its own",
+    "test_guest_images.py": "builds the images that are brought along from the first engine",
+    "test_namespaced.py": "starts engines of its own",
+    "test_networks.py::test_a_cluster_volume_of_a_swarm": "starts engines of its own",
+    "test_registries.py": "starts registries and engines of its own",
+    "test_stack.py": "starts engines of its own",
+    "test_swarm.py": "starts engines of its own",
 }
 IMAGES = ("course/busybox", "course/debian", "course/python")
 #: Debian 12's Podman on a computer without SYS_RESOURCE and with cgroups of the first version.
@@ -116,7 +119,7 @@ def run(name: str, words: list[str]) -> int:
         path = f"{cache_dir() / 'newer-docker/bin'}:{os.environ['PATH']}"
         environment = {**os.environ, "COURSE_ENGINE": url, "DOCKER_HOST": url, "PATH": path}
         environment["COURSE_REQUIRE"] = "all"  # an engine that does not answer skips nothing
-        left_out = [f"--ignore=tests/engine/{file}.py" for file in ELSEWHERE]
+        left_out = [f"--deselect=tests/engine/{test}" for test in ELSEWHERE]
         tests = words or ["tests/engine", *left_out, "-n", "2", "--dist", "loadfile"]
         pytest = [sys.executable, "-m", "pytest", *tests, "-m", "engine and not alone", "-q"]
         enter = ["nsenter", f"--net=/proc/{pid}/ns/net"]
