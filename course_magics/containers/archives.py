@@ -150,8 +150,7 @@ def import_(
     url = source.startswith(("http://", "https://"))
     params: dict[str, Any] = {
         "fromSrc": source if url else "-",
-        "repo": repository,
-        "tag": tag,
+        "repo": f"{repository}:{tag}" if name else "",  # Podman does not read "tag" here
         "changes": changes(change),
         **({"message": message} if message else {}),
         **({"platform": platform} if platform else {}),

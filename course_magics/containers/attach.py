@@ -56,7 +56,9 @@ def attach(
         waiting = request(api, "POST", f"/containers/{id}/wait", stream=True)
         try:
             if stdin is not None:
-                attached.feed(stdin, end=bool(details["Config"]["StdinOnce"]))
+                # Podman does not keep StdinOnce.
+                once = details["Config"]["StdinOnce"] or engine.current().is_podman
+                attached.feed(stdin, end=bool(once))
             pump(attached.chunks(), out, err, tty=tty)
             result.exit_code = int(waiting.json()["StatusCode"])
         except KeyboardInterrupt:

@@ -111,4 +111,5 @@ def commit(
             raise Interrupted(
                 f"interrupted: no image was made of {container}", command=line
             ) from None
-    return Image(name or "", id, container, line)
+    # Podman gives the bare number.
+    return Image(name or "", f"sha256:{id.removeprefix('sha256:')}", container, line)

@@ -60,7 +60,7 @@ class Container(Shown):
         try:
             return self.inspect()
         except EngineError as error:
-            if "No such container" in str(error):
+            if "no such container" in str(error).lower():
                 return None
             raise
 

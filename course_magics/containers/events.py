@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from course_magics import engine
 from course_magics.containers.listing import filters
 from course_magics.containers.logs import moment
-from course_magics.containers.templates import render
+from course_magics.containers.templates import check, render
 from course_magics.display import Block, Command, Shown
 from course_magics.engine.stream import request
 from course_magics.errors import Interrupted
@@ -77,15 +79,23 @@ def events(
     params = {
         "filters": json.dumps(filters(filter, _FILTERS)),
         **({"since": moment(since, "--since")} if since else {}),
-        **({"until": moment(until, "--until")} if until else {}),
     }
+    end = float(moment(until, "--until")) if until else math.inf
+    if template:
+        check(template)  # maybe nothing happens that it would be used for
     found = Events(line)
     with engine.talking(line) as api:
         names = _names(api)
         response = None
         try:
+            if until:
+                # Podman tells nothing at all when that is not still to come.
+                podman = engine.current().is_podman
+                params["until"] = f"{max(end, time.time() + 0.5) if podman else end:.9f}"
             response = request(api, "GET", "/events", params=params, stream=True)
             for event in _read(response.raw):
+                if event.get("timeNano", 0) > end * 1e9:
+                    continue
                 found.add(event)
                 _remember(names, event)
                 text = _template(template, event) if template else told(event, names)

@@ -42,6 +42,12 @@ def repository_and_tag(name: str | None) -> tuple[str, str]:
     return repository, tag or "latest"
 
 
+def familiar(name: str) -> str:
+    """An image's name without what Podman adds to it: `localhost/a:latest` is `a`."""
+    bare = name.removeprefix("localhost/").removeprefix("docker.io/").removeprefix("library/")
+    return bare.removesuffix(":latest")
+
+
 def changes(given: Sequence[str]) -> list[str]:
     """`--change` as the engine takes it, and the labels of an image that we make.
 

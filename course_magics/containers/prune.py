@@ -28,7 +28,7 @@ _FILTERS = ("label", "label!", "until")
 #: So many names of a kind are listed; the rest is counted.
 _NAMED = 8
 #: Networks that Docker itself makes; they are never pruned.
-_DOCKERS_OWN = frozenset({"bridge", "host", "none", "docker_gwbridge", "ingress"})
+_DOCKERS_OWN = frozenset({"bridge", "host", "none", "docker_gwbridge", "ingress", "podman"})
 Given = dict[str, list[str]]
 
 

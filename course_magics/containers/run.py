@@ -10,6 +10,7 @@ from course_magics import engine, labels
 from course_magics.containers.container import Container
 from course_magics.containers.create import Say, create, free_name, quiet, show
 from course_magics.containers.create import start as start_it
+from course_magics.containers.image import familiar
 from course_magics.containers.lifecycle import known, written_down
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap_once
@@ -211,7 +212,8 @@ def _remove_just_made(api: APIClient, image: str, options: RunOptions) -> None:
         filters={"label": f"{labels.OWNER}={labels.owner()}", "status": "created"}
     ):
         name = found["Names"][0].lstrip("/")
-        if found["Image"] == image and (options.name is None or options.name == name):
+        same = familiar(found["Image"]) == familiar(image)
+        if same and (options.name is None or options.name == name):
             _remove(api, found["Id"])
 
 

@@ -26,6 +26,11 @@ _TOKEN = re.compile(
 )
 
 
+def check(template: str) -> None:
+    """Raises OptionError where `template` cannot be read."""
+    _Parser(template).parse()
+
+
 def render(template: str, value: Any) -> str:
     """`value` (dicts, lists, plain values) through `template`. Raises OptionError."""
     nodes = _Parser(template).parse()

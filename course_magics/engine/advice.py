@@ -31,7 +31,7 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
         "take its containers off first: %container network disconnect NETWORK CONTAINER",
     ),
     (
-        ("pool overlaps", "conflicts with network"),
+        ("pool overlaps", "conflicts with network", "already used on the host"),
         "another network has these addresses: choose another --subnet",
     ),
     (

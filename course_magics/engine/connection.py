@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from course_magics.engine import progress, tunnel, watch
 from course_magics.engine.advice import what_next
+from course_magics.engine.client import client, tls_options
 from course_magics.engine.find import EMBEDDED, Place, places
 from course_magics.engine.reasons import how_to_start, reason, unreachable
 from course_magics.errors import CourseError, EngineError, Interrupted
@@ -290,6 +291,8 @@ def _errors(engine: Engine, command: str) -> Iterator[None]:
         yield
     except APIError as error:
         words = str(error.explanation or error)
+        if words.strip() in ("Not Found", "page not found"):
+            words = f"{engine.product} has no such request"
         raise EngineError(
             f"the engine refused: {words.strip().splitlines()[0] if words.strip() else error}",
             command=command,
@@ -370,55 +373,19 @@ def reach(place: Place, patience: float | None = None) -> Engine:
     tls = place.tls if place.url.startswith("tcp://") else None
     options: dict[str, Any] = {
         "base_url": f"unix://{way.socket}" if way is not None else place.url,
-        "tls": _tls_options(tls) if tls is not None else False,
+        "tls": tls_options(tls) if tls is not None else False,
         "use_ssh_client": place.url.startswith("ssh://"),
     }
     slow = place.url.startswith("ssh://") or place.name == EMBEDDED
     # Podman starts two programs to tell its version: one that was named is worth a wait.
     far = place.explicit or place.url.startswith(("tcp://", "http"))
     ping = patience or (_PING_SLOW if slow else _PING_FAR if far else _PING)
-    api = _client(version="auto", timeout=ping, **options)
+    api = client(version="auto", timeout=ping, **options)
     api.ping()
     api.timeout = _patience()
     version = api.api_version
 
     def again(seconds: float) -> APIClient:
-        return _client(version=version, timeout=seconds, **options)
+        return client(version=version, timeout=seconds, **options)
 
     return Engine(place.name, place.url, place.how, api, None, way, tls, again)
-
-
-def _client(**options: Any) -> APIClient:
-    """The SDK's client, whose ca.pem counts even where REQUESTS_CA_BUNDLE names another one."""
-    import docker
-
-    class Client(docker.APIClient):  # type: ignore[misc]
-        def merge_environment_settings(
-            self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
-        ) -> Any:
-            verify = self.verify if verify is None else verify
-            return super().merge_environment_settings(url, proxies, stream, verify, cert)
-
-    return Client(**options)
-
-
-def _tls_options(tls: Tls) -> Any:
-    """The SDK's form of `tls`. Raises EngineError where a file is missing."""
-    from docker.tls import TLSConfig
-
-    ca, cert, key = (tls.file(kind) for kind in ("ca", "cert", "key"))
-    if tls.folder is not None and (not (ca or cert or key) or bool(cert) != bool(key)):
-        raise EngineError(
-            f"the files for TLS are not in {tls.folder}",
-            detail=f"there: {', '.join(f.name for f in (ca, cert, key) if f) or 'none of them'}",
-            hint="DOCKER_CERT_PATH names the folder with ca.pem, cert.pem and key.pem",
-        )
-    if not tls.verify:
-        import urllib3
-
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return TLSConfig(
-        client_cert=(str(cert), str(key)) if cert and key else None,
-        ca_cert=str(ca) if ca else None,
-        verify=tls.verify,
-    )

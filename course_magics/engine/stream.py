@@ -53,11 +53,20 @@ class Attached:
         self._reader = raw._fp.fp
         self._socket: socket.socket = self._reader.raw._sock
         self._socket.settimeout(None)
+        self._fed = False
 
     def chunks(self) -> Iterator[bytes]:
         """Bytes as they come, until the program closes its streams."""
-        while piece := self._reader.read1(_PIECE):
+        while piece := self._read():
             yield piece
+
+    def _read(self) -> bytes:
+        try:
+            return bytes(self._reader.read1(_PIECE))
+        except ConnectionResetError:
+            if not self._fed:
+                raise
+            return b""  # so Podman closes it on input that nobody has read
 
     def feed(self, data: bytes, *, end: bool = True) -> None:
         """Send `data` as the program's standard input, while its output is being read.
@@ -65,6 +74,7 @@ class Attached:
         end: nothing more will come. A container whose input stays open for others (made with
         `-d -i`) is not told so, and the engine would take it for the end of this connection.
         """
+        self._fed = True
         threading.Thread(target=self._send, args=(data, end), daemon=True).start()
 
     def _send(self, data: bytes, end: bool) -> None:

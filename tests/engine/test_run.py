@@ -104,7 +104,8 @@ def test_detached_with_many_flags(cell: Cell, api: docker.APIClient, name: str, 
         f"c = %container run -d --name {name} -e A=1 -p 127.0.0.1::80 -v $PWD:/www:ro -w /www -u 1:1 "
         "--memory 32m --cpus 0.5 --pids-limit 20 --read-only --tmpfs /run --restart on-failure:2 "
         "--label l=v --hostname box --add-host other:10.1.2.3 --init --cap-drop ALL "
-        "--cap-add NET_RAW --ulimit nofile=64 --security-opt no-new-privileges course/busybox sleep 99"
+        "--cap-add NET_RAW --ulimit nofile=64 --ulimit nproc=512 "
+        "--security-opt no-new-privileges course/busybox sleep 99"
     )
     found = api.inspect_container(name)
     made, host = found["Config"], found["HostConfig"]

@@ -1,7 +1,9 @@
 """`%container system …`, `info`, `version` and `events` on the real engine."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -28,11 +30,13 @@ def docker_says(*words: str) -> str:
 
 def same(ours: Callable[[], str], theirs: Callable[[], str]) -> None:
     """Other tests change what the engine has: the two must agree once."""
-    said = []
+    said: list[str] = []
     for _ in range(4):
-        said = [ours(), theirs()]
-        if said[0] == said[1]:
-            return
+        with contextlib.suppress(subprocess.CalledProcessError):  # Podman's, meanwhile
+            said = [ours(), theirs()]
+            if said[0] == said[1]:
+                return
+    assert len(said) == 2
     assert said[0] == said[1]
 
 
@@ -61,7 +65,7 @@ def test_df_has_each_thing(cell: Cell, name: str) -> None:
             break
         time.sleep(0.1)
     assert (mine["Size"], mine["State"]) == ("5kB", "running")
-    assert any(i["Repository"] == "course/busybox" for i in whole.images)
+    assert any(i["Repository"].endswith("course/busybox") for i in whole.images)
     assert "build cache:" in str(whole)
     data = json.loads(cell("%container system df -v --format '{{json .}}'").result.text)
     assert set(data) == {"Images", "Containers", "Volumes", "BuildCache"}
@@ -76,7 +80,7 @@ def test_info_and_version(cell: Cell, fails: Fails, api: docker.APIClient) -> No
     )
     version = cell("%container version").result
     assert version.server["Version"] == info["ServerVersion"]
-    assert f"version      {info['ServerVersion']}" in str(version)
+    assert re.search(rf"^version +{re.escape(info['ServerVersion'])}$", str(version), re.MULTILINE)
     theirs = docker_says("version", "-f", "{{.Server.Version}} {{.Server.Os}}")
     assert cell("%container version -f '{{.Server.Version}} {{.Server.Os}}'").result.text == theirs
     assert cell("%container version -f '{{.Client.Platform.Name}}'").result.text == "course-magics"

@@ -117,6 +117,8 @@ def build(
     builder = buildkit if use_buildkit() else classic
     if builder is classic:
         _check_classic(options)
+    elif engine.current().is_podman and not options.builder:
+        raise OptionError("COURSE_BUILDER is buildkit: Podman has no BuildKit", hint="use classic")
     with engine.talking(line) as api:
         reap_once(api)
         try:
@@ -145,7 +147,10 @@ def build(
 
 
 def use_buildkit() -> bool:
-    """Whether BuildKit builds: as the setting or COURSE_BUILDER says, else where buildx is."""
+    """Whether BuildKit builds: as the setting or COURSE_BUILDER says, else where buildx is.
+
+    Podman has none: buildx would fetch one and run it in a privileged container.
+    """
     from course_magics import settings
 
     wanted = settings.current().builder or os.environ.get("COURSE_BUILDER", "")
@@ -153,7 +158,7 @@ def use_buildkit() -> bool:
         if wanted not in ("classic", "buildkit"):
             raise OptionError(f"COURSE_BUILDER is classic or buildkit, not {wanted!r}")
         return wanted == "buildkit"
-    return buildkit.plugin() is not None
+    return buildkit.plugin() is not None and not engine.current().is_podman
 
 
 def _check_classic(options: BuildOptions) -> None:
@@ -161,7 +166,9 @@ def _check_classic(options: BuildOptions) -> None:
         if getattr(options, key):
             raise OptionError(
                 f"--{key.replace('_', '-')} needs BuildKit, and it does not build here",
-                hint="install Docker's buildx plugin (Debian 13: docker-buildx)",
+                hint="Podman has none"
+                if engine.current().is_podman
+                else "install Docker's buildx plugin (Debian 13: docker-buildx)",
             )
 
 
