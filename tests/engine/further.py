@@ -29,6 +29,7 @@ ELSEWHERE = {
     "test_compose.py": "drives Docker's own compose program",
     "test_compose_faults.py": "starts engines of its own",
     "test_docker_cli.py": "compares with the help of the docker command",
+    "test_examples.py::test_an_example[compose": "drives Docker's own compose program",
     "test_failing_cells.py": "is about notebooks' runners",
     "test_faraway.py": "starts engines of its own",
     "test_faults.py": "starts engines of its own",
