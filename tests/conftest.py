@@ -66,11 +66,12 @@ def _shell() -> InteractiveShell:
 
 @pytest.fixture
 def ip(_shell: InteractiveShell) -> Iterator[InteractiveShell]:
-    """An IPython with the extension loaded, its variables emptied afterwards."""
+    """An IPython with the extension loaded, its variables and settings emptied afterwards."""
     before = set(_shell.user_ns)
     _shell.run_line_magic("load_ext", "course_magics")
     yield _shell
     _shell.run_line_magic("unload_ext", "course_magics")
+    _shell.config.pop("CourseMagics", None)  # or the next test would have what `%config` set
     for name in set(_shell.user_ns) - before:
         del _shell.user_ns[name]
 
