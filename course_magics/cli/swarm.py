@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 def add(words: Words) -> None:
     """Declare its words."""
     words = noun(words, "swarm", "several engines on this one computer, joined to a Swarm")
-    up = words.add_parser("up", help="start the engines and join them (root on Linux)")
+    up = words.add_parser("up", help="start the engines and join them")
     up.add_argument("--nodes", type=int, default=3, help="how many (default: 3)")
     up.add_argument("--managers", type=int, default=1, help="how many of them decide (default: 1)")
+    up.add_argument(
+        "--on", metavar="namespaces|machines",
+        help="where: namespaces (root on Linux) or Vagrant's machines (default: what works)",
+    )  # fmt: skip
     up.add_argument(
         "--images", nargs="+", metavar="IMAGE", help="loaded into each node (default: course/…)"
     )
@@ -46,6 +50,7 @@ def _up(args: argparse.Namespace) -> None:
     nodes = Swarm(args.name).up(
         args.nodes,
         managers=args.managers,
+        on=args.on,
         images=args.images,
         programs=args.programs.expanduser().resolve() if args.programs else None,
         say=say,

@@ -1,8 +1,9 @@
 """A Swarm of several real engines on this one computer, for trying what happens when one fails.
 
-Each node is an engine in namespaces of its own (`namespaced.py`) with its own address on a bridge,
-so the nodes talk to each other as computers do. What there is stands in one file; all else is the
-kernel's, docker's contexts' and the nodes' own, so any process can go on where another stopped.
+Each node is an engine with an address of its own, in namespaces or in a machine (`nodes.py`), so
+the nodes talk to each other as computers do. What there is stands in one file; all else is the
+kernel's, vagrant's, docker's contexts' and the nodes' own: any process goes on where another
+stopped.
 """
 
 from __future__ import annotations
@@ -10,29 +11,25 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics.engine import contexts
-from course_magics.engine.bridge import Bridge, interface
-from course_magics.engine.namespaced import Namespaced, lacks, unbroken
+from course_magics.engine import contexts, tunnel
+from course_magics.engine.bridge import interface
+from course_magics.engine.namespaced import unbroken
+from course_magics.engine.nodes import NAMESPACES, Member, Place, Say, choose, place
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, closest
 from course_magics.runtime import state_dir
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-Say = Callable[[str], object]
-
 NAME = "swarm"
 #: More nodes than this take more memory than a laptop has (about 120 MB each).
 _MOST = 9
 _PORT = 2377
-#: A node counts as down after three heartbeats without an answer. Docker's own 5 s are meant for
-#: networks between computers, and a reader would wait 15 s for the first sign of a failure.
-_HEARTBEAT_NS = 2_000_000_000
 _ANSWER = 60
 
 
@@ -53,7 +50,6 @@ class Swarm:
     def __init__(self, name: str = NAME) -> None:
         interface("ve", f"{name}-{_MOST}")  # refuses a name that the kernel would not take
         self.name = name
-        self.bridge = Bridge(name)
         self._file = state_dir() / "swarms" / f"{name}.json"
 
     # --- what there is ---------------------------------------------------------------------------
@@ -74,16 +70,18 @@ class Swarm:
             ) from None
 
     @property
-    def nodes(self) -> list[Namespaced]:
-        """Its engines, the first manager first. Raises EngineError where there is no swarm."""
+    def place(self) -> Place:
+        """Where its nodes are. Raises EngineError where there is no swarm."""
         facts = self._facts
         programs = Path(facts["programs"]) if facts["programs"] else None
-        return [
-            Namespaced(f"{self.name}-{number}", self.bridge, number, programs=programs)
-            for number in range(1, facts["nodes"] + 1)
-        ]
+        return place(facts.get("on", NAMESPACES), self.name, facts["nodes"], programs)
 
-    def node(self, name: str) -> Namespaced:
+    @property
+    def nodes(self) -> Sequence[Member]:
+        """Its engines, the first manager first. Raises EngineError where there is no swarm."""
+        return self.place.nodes
+
+    def node(self, name: str) -> Member:
         """The node called `name` ("swarm-2", or just "2"). Raises OptionError."""
         nodes = {node.name: node for node in self.nodes}
         found = nodes.get(name) or nodes.get(f"{self.name}-{name}")
@@ -97,16 +95,18 @@ class Swarm:
 
     def status(self) -> list[Node]:
         """Each node: does its engine run, and what does the swarm say of it?"""
-        nodes = self.nodes
-        said = next(filter(None, (_said_by(node) for node in nodes)), {})
+        place = self.place
+        running = place.running()
+        asked = (_said_by(node) for node in place.nodes if node.name in running)
+        said = next(filter(None, asked), {})
         return [
             Node(
                 node.name,
-                node.address if self.bridge.exists else "",
-                node.pid is not None,
+                node.address if place.there else "",
+                node.name in running,
                 *said.get(node.name, ("?", "?")),
             )
-            for node in nodes
+            for node in place.nodes
         ]
 
     # --- making it, and taking it away -----------------------------------------------------------
@@ -116,23 +116,27 @@ class Swarm:
         nodes: int = 3,
         *,
         managers: int = 1,
+        on: str | None = None,
         images: Sequence[str] | None = None,
         programs: Path | None = None,
         say: Say = lambda line: None,
     ) -> list[Node]:
         """Make it: `nodes` engines, joined, the first `managers` of them managers.
 
+        on: "namespaces" or "machines" (default: the former where it works, else the latter).
         images: loaded into each node from the engine in use (default: the course's base images
         that it has). programs: the folder with another dockerd. say: told each step.
-        A failure or an interrupt leaves nothing. Raises OptionError, EngineError, Interrupted.
+        A failure or an interrupt leaves nothing. Raises OptionError, EngineError, MachineError,
+        Interrupted.
         """
-        self._check(nodes, managers, programs)
+        on = self._check(nodes, managers, on, programs)
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        facts = {"nodes": nodes, "programs": str(programs) if programs else ""}
+        facts = {"nodes": nodes, "on": on, "programs": str(programs) if programs else ""}
         with self._file.open("x") as file:
             file.write(json.dumps(facts))
         try:
-            self._start(say)
+            say(f"starting {nodes} engines in {on}")
+            self.place.start(say)
             self._join(managers, say)
             self._load(images, say)
             for node in self.nodes:
@@ -147,7 +151,8 @@ class Swarm:
             self.down()
             raise
 
-    def _check(self, nodes: int, managers: int, programs: Path | None) -> None:
+    def _check(self, nodes: int, managers: int, on: str | None, programs: Path | None) -> str:
+        """Raises what speaks against it; returns where the nodes are to be."""
         if not 1 <= nodes <= _MOST:
             raise OptionError(f"--nodes takes 1 to {_MOST}, not {nodes}")
         if not 1 <= managers <= nodes:
@@ -158,37 +163,20 @@ class Swarm:
                 hint=f"{_line('status', self.name)} shows it\n"
                 f"{_line('down', self.name)} removes it",
             )
-        if found := lacks(programs):
-            raise EngineError(
-                f"several engines cannot be started here: {', '.join(found)}",
-                hint="as root on Linux with dockerd and iproute2 installed: "
-                f"sudo {_line('up', self.name)}",
-            )
-        if self.bridge.exists:
-            raise EngineError(
-                f"the network {self.bridge.name} is in use on this computer",
-                hint=f"choose another name, or remove it: ip link delete {self.bridge.name}",
-            )
+        on = choose(on, _line("up", self.name), programs)
+        place(on, self.name, nodes, programs).check()
         for number in range(1, nodes + 1):
             contexts.check_name(f"{self.name}-{number}")
-
-    def _start(self, say: Say) -> None:
-        say(f"starting {len(self.nodes)} engines")
-        self.bridge.make()
-        nodes = self.nodes
-        for node in nodes:
-            node.start(wait=False)
-        for node in nodes:
-            node.wait()
-            say(f"  {node.name} answers at {node.address}")
+        return on
 
     def _join(self, managers: int, say: Say) -> None:
-        first, *others = self.nodes
+        place = self.place
+        first, *others = place.nodes
         with _refusals(first), _api(first) as api:
             api.init_swarm(
                 advertise_addr=first.address,
                 listen_addr=f"{first.address}:{_PORT}",
-                swarm_spec={"Dispatcher": {"HeartbeatPeriod": _HEARTBEAT_NS}},
+                swarm_spec={"Dispatcher": {"HeartbeatPeriod": place.heartbeat * 10**9}},
             )
             tokens = api.inspect_swarm()["JoinTokens"]
         for number, node in enumerate(others, 2):
@@ -247,25 +235,26 @@ class Swarm:
             return self._down()
 
     def _down(self) -> list[str]:
-        nodes = self.nodes if self.exists else []
-        for node in nodes:
+        if not self.exists:
+            return []
+        place = self.place
+        place.remove()
+        for node in place.nodes:
             if _has_context(node):
                 contexts.remove(node.name, force=True)
-            node.remove()
-        self.bridge.remove()
         self._file.unlink(missing_ok=True)
         meta = contexts.config_folder() / "contexts" / "meta"
         for folder in (self._file.parent, meta, meta.parent):
             with contextlib.suppress(OSError):  # somebody else's things are in it
                 folder.rmdir()
-        return [node.name for node in nodes]
+        return [node.name for node in place.nodes]
 
     # --- failures on purpose ---------------------------------------------------------------------
 
     def kill(self, name: str) -> str:
         """Cut the power of a node: its engine and its containers are gone at once."""
         node = self.node(name)
-        if node.pid is None:
+        if node.name not in self.place.running():
             raise EngineError(
                 f"{node.name} does not run", hint=f"{_line('start', self.name)} {node.name}"
             )
@@ -275,9 +264,9 @@ class Swarm:
     def start(self, name: str) -> str:
         """Start a node that was killed; it finds its swarm by itself."""
         node = self.node(name)
-        if node.pid is not None:
+        if node.name in self.place.running():
             raise EngineError(f"{node.name} runs already")
-        self.bridge.make()  # a restart of this computer has taken it
+        self.place.prepare()
         try:
             node.start()
         except KeyboardInterrupt:
@@ -285,7 +274,7 @@ class Swarm:
         return node.name
 
 
-def _has_context(node: Namespaced) -> bool:
+def _has_context(node: Member) -> bool:
     """Whether there is a docker context for just this node, and not a stranger's of its name."""
     with contextlib.suppress(CourseError):
         return contexts.load(node.name).host == node.url
@@ -297,10 +286,8 @@ def _line(word: str, name: str) -> str:
     return f"course-magics swarm {word}" + (f" --name {name}" if name != NAME else "")
 
 
-def _said_by(node: Namespaced) -> dict[str, tuple[str, str]]:
+def _said_by(node: Member) -> dict[str, tuple[str, str]]:
     """Role and state of every node, by name, as this one sees them; empty when it cannot say."""
-    if node.pid is None:
-        return {}
     with contextlib.suppress(CourseError), _refusals(node), _api(node, 5) as api:
         # One that has left stays in the list as "down": of two of a name the ready one counts.
         found = sorted(api.nodes(), key=lambda n: n["Status"]["State"] == "ready")
@@ -314,17 +301,17 @@ def _role(node: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _api(node: Namespaced, timeout: float = _ANSWER) -> Iterator[APIClient]:
+def _api(node: Member, timeout: float = _ANSWER) -> Iterator[APIClient]:
     import docker
 
-    with contextlib.closing(
-        docker.APIClient(base_url=node.url, version="auto", timeout=timeout)
-    ) as api:
+    far = node.url.startswith("ssh://")
+    url = f"unix://{tunnel.to(node.url).socket}" if far else node.url
+    with contextlib.closing(docker.APIClient(base_url=url, version="auto", timeout=timeout)) as api:
         yield api
 
 
 @contextlib.contextmanager
-def _refusals(node: Namespaced) -> Iterator[None]:
+def _refusals(node: Member) -> Iterator[None]:
     """What a node refuses, or leaves unanswered, as an EngineError that names it."""
     import requests
     from docker.errors import APIError, DockerException

@@ -27,23 +27,19 @@ from course_magics.streams import Stream
 _BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
 _BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
 _SSH = "ssh_config"
-_VAGRANTFILE = """\
-# Made by `course-magics host create`; `course-magics host rm` removes all of it.
-Vagrant.configure("2") do |config|
-  config.vm.box = "course/debian12"
-  config.vm.define "{name}"
-  config.vm.synced_folder ".", "/vagrant", disabled: true
-{sizes}  config.trigger.after [:up, :reload, :resume] do |trigger|
+#: Writes how ssh reaches a machine, for `Include`. folder, file: where; Ruby may stand in both.
+TRIGGER = """\
+  config.trigger.after [:up, :reload, :resume] do |trigger|
     trigger.ruby do |_env, machine|
       if (way = machine.ssh_info)
         keys = Array(way[:private_key_path]).map {{ |key| "  IdentityFile \\"#{{key}}\\"\\n" }}.join
-        File.write(File.join("{folder}", "{ssh}"), <<~TEXT, perm: 0o600)
-          Host {name}
+        File.write(File.join("{folder}", "{file}"), <<~TEXT, perm: 0o600)
+          Host #{{machine.name}}
             HostName #{{way[:host]}}
             Port #{{way[:port]}}
             User #{{way[:username]}}
           #{{keys}}  IdentitiesOnly yes
-            HostKeyAlias {name}
+            HostKeyAlias #{{machine.name}}
             UserKnownHostsFile "{folder}/known_hosts"
             StrictHostKeyChecking accept-new
             LogLevel ERROR
@@ -51,7 +47,14 @@ Vagrant.configure("2") do |config|
       end
     end
   end
-end
+"""
+_VAGRANTFILE = """\
+# Made by `course-magics host create`; `course-magics host rm` removes all of it.
+Vagrant.configure("2") do |config|
+  config.vm.box = "course/debian12"
+  config.vm.define "{name}"
+  config.vm.synced_folder ".", "/vagrant", disabled: true
+{sizes}{trigger}end
 """
 
 
@@ -85,7 +88,7 @@ def create(
         raise OptionError(
             f"there is a host {name} already", hint=f"course-magics host start {name}"
         )
-    _free_for_ssh(name)
+    free_for_ssh(name)
     sizes = "".join(
         f"    machine.{what} = {number}\n"
         for what, number in (("memory", memory), ("cpus", cpus))
@@ -94,13 +97,14 @@ def create(
     kind = provider or "qemu"
     if sizes:
         sizes = f'  config.vm.provider "{kind}" do |machine|\n{sizes}  end\n'
-    text = _VAGRANTFILE.format(name=name, sizes=sizes, folder=folder, ssh=_SSH)
+    trigger = TRIGGER.format(folder=folder, file=_SSH)
+    text = _VAGRANTFILE.format(name=name, sizes=sizes, trigger=trigger)
     try:
         write(folder, text)
-        _show_to_ssh()
+        show_to_ssh()
         words = ["up", *(["--provider", provider] if provider else [])]
         machines.change(folder, words, names=[name], out=out)
-        _engine_runs(name)
+        engine_runs(folder, name)
         made = contexts.meta(name, f"ssh://{name}", "machine of course-magics host")
         made["Metadata"][contexts.HOST] = name
         contexts.save(made, {})
@@ -111,8 +115,9 @@ def create(
 
 def start(name: str, out: Stream) -> None:
     """Start a host and its engine. Raises MachineError."""
-    machines.change(_known(name), ["up"], names=[name], out=out)
-    _engine_runs(name)
+    folder = _known(name)
+    machines.change(folder, ["up"], names=[name], out=out)
+    engine_runs(folder, name)
 
 
 def stop(name: str, out: Stream) -> None:
@@ -161,10 +166,13 @@ def _known(name: str) -> Path:
     raise MachineError(f"no such host: {name}", hint=hint)
 
 
-def _engine_runs(name: str) -> None:
-    """See to it that dockerd runs: the first question starts it. Raises MachineError."""
+def engine_runs(folder: Path, name: str) -> None:
+    """See to it that dockerd runs: the first question starts it. Raises MachineError.
+
+    folder: the Vagrant project of the machine `name`.
+    """
     try:
-        ssh.run(folder_of_all() / name, name, "docker version -f '{{.Server.Version}}'")
+        ssh.run(folder, name, "docker version -f '{{.Server.Version}}'")
     except MachineError as error:
         detail = getattr(error, "result", None)
         raise MachineError(
@@ -185,11 +193,10 @@ def _remove(name: str) -> None:
     with contextlib.suppress(EngineError):
         if name in contexts.names() and contexts.load(name).is_host:
             contexts.remove(name, force=True)
-    if not names():
-        _show_to_ssh(gone=True)
+    hide_from_ssh()
 
 
-def _free_for_ssh(name: str) -> None:
+def free_for_ssh(name: str) -> None:
     """Raises OptionError where the reader's ssh knows another computer by this name."""
     done = subprocess.run(
         ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -203,6 +210,12 @@ def _free_for_ssh(name: str) -> None:
         )
 
 
+def hide_from_ssh() -> None:
+    """Take the line out of ssh's configuration when no host and no swarm of machines is left."""
+    if not any(any(state_dir().glob(f"{kind}/*/Vagrantfile")) for kind in ("hosts", "swarms")):
+        show_to_ssh(gone=True)
+
+
 def ssh_config() -> Path:
     """The reader's own ssh configuration; ssh goes by the password file, not by $HOME."""
     if os.name != "posix":
@@ -212,11 +225,12 @@ def ssh_config() -> Path:
     return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "config"
 
 
-def _show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
+def show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
     """Put the line that shows the hosts to ssh before all others, or take it away again."""
     file = file or ssh_config()
     before = file.read_text("utf-8") if file.exists() else ""
-    block = f'{_BEGIN}\nInclude "{folder_of_all()}/*/{_SSH}"\n{_END}\n'
+    ours = (f'"{state_dir()}/{place}"' for place in (f"hosts/*/{_SSH}", f"swarms/*/*.{_SSH}"))
+    block = f"{_BEGIN}\nInclude {' '.join(ours)}\n{_END}\n"
     after = ("" if gone else block) + _BLOCK.sub("", before)
     if after == before:
         return

@@ -4,8 +4,10 @@ Its engines are its own: the shared one is never part of a swarm.
 """
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from course_magics import engine, settings
 from course_magics.containers.swarm.talk import ipvs
 from course_magics.engine.namespaced import lacks
 from course_magics.engine.swarm import Swarm
-from course_magics.errors import EngineError, OptionError
+from course_magics.errors import EngineError, Interrupted, OptionError
 
 from .beside import traces
 from .conftest import Cell
@@ -240,6 +242,26 @@ def test_what_is_wrong_is_one_line(cell: Cell, fails: Fails, line: str, said: st
     assert said in str(error)
 
 
+def test_interrupting_a_service_that_is_waited_for(cell: Cell, fails: Fails) -> None:
+    """Its constraint fits no node, so only the interrupt ends the waiting; the service stays."""
+    api = engine.current().api
+
+    def press() -> None:
+        until(lambda: api.services(filters={"name": "slow"}))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    error = fails(
+        f"%container service create --name slow --constraint node.role==nobody {QUICK} "
+        "course/busybox sleep 99"
+    )
+    presser.join()
+    assert isinstance(error, Interrupted)
+    assert error.message == "interrupted: stopped waiting; the service slow stays"
+    assert [s["Spec"]["Name"] for s in api.services()] == ["slow"]
+
+
 def test_tokens_joining_and_leaving(cell: Cell, fails: Fails, swarm: Swarm) -> None:
     told = cell("%container swarm join-token worker").result
     assert told.facts["token"] not in str(told)
@@ -255,6 +277,10 @@ def test_tokens_joining_and_leaving(cell: Cell, fails: Fails, swarm: Swarm) -> N
     error = fails(f"%container swarm join --token {wrong} {address}")
     assert "does not accept this token" in str(error)
     assert wrong not in str(error)
+    nobody = address.replace(":2377", ":2399")
+    error = fails(f"%container swarm join --token {told.facts['token']} {nobody}")
+    assert f"no manager of a swarm answers at {nobody}" in str(error)
+    assert told.facts["token"] not in str(error)
     cell(f"%container swarm join --token {told.facts['token']} {address}")
     cell(f"%engine use {swarm.name}-1")
     three = f"{swarm.name}-3"
@@ -285,7 +311,7 @@ def test_up_twice_and_what_cannot_be(swarm: Swarm, monkeypatch: pytest.MonkeyPat
         Swarm("sother").status()
     monkeypatch.setattr(os, "geteuid", lambda: 1000)  # the one fault that root cannot have
     with pytest.raises(EngineError, match="this is not root"):
-        Swarm("sother").up(3)
+        Swarm("sother").up(3, on="namespaces")
 
 
 def test_an_interrupt_while_it_comes_up_leaves_nothing(tmp_path: Path) -> None:

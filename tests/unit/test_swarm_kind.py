@@ -1,0 +1,74 @@
+"""Where a swarm's nodes are to be: with root and without, with vagrant and without."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from course_magics.cli import main
+from course_magics.engine import nodes
+from course_magics.engine.nodes import choose
+from course_magics.errors import EngineError, OptionError
+
+UP = "course-magics swarm up"
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only folder in which programs are found; and we are not root, as most readers."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    (tmp_path / "bin").mkdir()
+    return tmp_path / "bin"
+
+
+def _install(folder: Path, name: str) -> None:
+    (folder / name).touch(mode=0o755)
+
+
+def test_without_root_machines_where_vagrant_is(programs: Path) -> None:
+    _install(programs, "vagrant")
+    assert shutil.which("vagrant")
+    assert choose(None, UP) == "machines"
+
+
+def test_with_root_namespaces_even_where_vagrant_is(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(programs, "vagrant")
+    monkeypatch.setattr(nodes, "lacks", lambda programs=None: [])
+    assert choose(None, UP) == "namespaces"
+    assert choose("machines", UP) == "machines"
+
+
+def test_without_either_one_error_that_says_both_ways(
+    programs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(EngineError) as raised:
+        choose(None, UP)
+    assert "vagrant is not installed" in raised.value.message
+    assert f"{UP} --on machines" in (raised.value.hint or "")
+    assert main(["swarm", "up"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("several engines cannot be started here: ")
+    assert main(["swarm", "up", "--on", "machines"]) == 1
+    assert "vagrant is not installed" in capsys.readouterr().err
+
+
+def test_on_macos_nobody_is_sent_to_root(monkeypatch: pytest.MonkeyPatch, programs: Path) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(EngineError) as raised:
+        choose(None, UP)
+    assert "sudo" not in (raised.value.hint or "")
+    _install(programs, "vagrant")
+    assert choose(None, UP) == "machines"
+
+
+def test_what_is_wanted_and_cannot_be(programs: Path) -> None:
+    with pytest.raises(OptionError, match="--on takes namespaces or machines, not moon"):
+        choose("moon", UP)
+    with pytest.raises(OptionError, match="--programs is for --on namespaces"):
+        choose("machines", UP, programs)
