@@ -80,6 +80,11 @@ def test_two_machines_from_up_to_down(
     capsys.readouterr()
     assert main(["swarm", "kill", "--name", NAME, "2"]) == 1
     assert f"{TWO} does not run" in capsys.readouterr().err
+    assert main(["swarm", "start", "--name", NAME, "2"]) == 0, capsys.readouterr().err
+    end = time.monotonic() + 60
+    while _status() != [(ONE, True, "leader", "ready"), (TWO, True, "worker", "ready")]:
+        assert time.monotonic() < end, _status()
+        time.sleep(1)
 
     _cell(ip, "%engine use")
     assert main(["swarm", "down", "--name", NAME]) == 0
@@ -87,18 +92,6 @@ def test_two_machines_from_up_to_down(
     assert not list((place / "state").glob("swarms*"))
     shown = subprocess.run(["ps", "-e", "-ww", "-o", "args="], capture_output=True, text=True)
     assert str(place) not in shown.stdout, "no machine runs"
-
-
-def test_a_node_whose_power_was_cut_comes_back(place: Path) -> None:
-    swarm = Swarm(NAME)
-    swarm.up(1, on="machines", images=["course/busybox"])
-    swarm.kill("1")
-    assert _status() == [(ONE, False, "?", "?")]
-    swarm.start("1")
-    end = time.monotonic() + 60
-    while _status() != [(ONE, True, "leader", "ready")]:
-        assert time.monotonic() < end, _status()
-        time.sleep(1)
 
 
 def test_a_swarm_that_cannot_be_made_leaves_nothing(
