@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from course_magics import engine
 from course_magics.cli import main
 from course_magics.engine import contexts
 from course_magics.errors import EngineError, MachineError
@@ -25,20 +24,12 @@ NAME = "test-host"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A state folder and a docker folder of the test's own. ~/.ssh/config is the real one."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "COURSE_ENGINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-    file = hosts.ssh_config()
-    before = file.read_bytes() if file.exists() else None
-    yield tmp_path
+def place(ssh_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of the test's own, in which it stands; hosts that are left are removed."""
+    monkeypatch.chdir(ssh_place)
+    yield ssh_place
     for name in hosts.names():
         hosts.remove(name)
-    engine.forget(chosen=True)
-    assert (file.read_bytes() if file.exists() else None) == before
 
 
 def _cell(ip: InteractiveShell, text: str) -> Any:
