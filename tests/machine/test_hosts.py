@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,8 @@ from course_magics.machines import hosts
 
 pytestmark = pytest.mark.machine
 
-NAME = "test-host"
+#: Of this process alone: the reader's ssh configuration is shared.
+NAME = f"test-host-{os.getpid()}"
 
 
 @pytest.fixture
