@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: What Podman fails at when something goes while it counts (each may be asked twice), and how often
 #: it is asked again.
-_COUNTING = ("/images/json", "/containers/json", "/system/df", "/images/prune")
+_COUNTING = ("/images/json", "/containers/json", "/system/df", "/images/prune", "/networks/prune")
 _AGAIN = 9
 
 
