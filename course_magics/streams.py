@@ -25,6 +25,28 @@ class Sink(Protocol):
         """Take the next piece, whatever its length."""
 
 
+class ByLine:
+    """A sink for what reads whole lines: subclasses take each in `_line`. Close it after."""
+
+    _pending = b""
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece."""
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            self._line(line)
+
+    def close(self) -> None:
+        """Take what came without a line break at its end."""
+        if self._pending:
+            self._line(self._pending)
+        self._pending = b""
+
+    def _line(self, line: bytes) -> None:
+        """One line, without its line break."""
+        raise NotImplementedError
+
+
 class Stream:
     """One stream of a cell: shows text through `show`, remembers a bounded part of it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from course_magics.streams import Sink
+from course_magics.streams import ByLine, Sink
 
 _COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 _LINE = re.compile(rb"^(?:\x1b\[2K)?(?P<name>[\w.-]+?) +\| ?(?P<words>.*)$", re.DOTALL)
@@ -14,7 +14,7 @@ _OURS = re.compile(rb"^(?:\x1b\[2K)?(Attaching to |Gracefully stopping|$)")
 _HELD = 4_000_000
 
 
-class Lines:
+class Lines(ByLine):
     """Passes compose's lines on, each with its service's name and colour. A sink; close it after.
 
     The colours follow the services' order, and all names are padded to the longest: both are the
@@ -39,19 +39,10 @@ class Lines:
         self._colour = colour
         self._held: dict[str, list[bytes]] | None = {} if grouped else None
         self._size = 0
-        self._pending = b""
-
-    def write(self, data: bytes) -> None:
-        """Take the next piece."""
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        for line in lines:
-            self._line(line)
 
     def close(self) -> None:
         """Pass on what is held back."""
-        if self._pending:
-            self._line(self._pending)
-        self._pending = b""
+        super().close()
         self._release()
 
     def is_log(self, line: bytes) -> bool:
@@ -100,24 +91,11 @@ class Lines:
             self._held = None
 
 
-class Sorter:
+class Sorter(ByLine):
     """Of compose's standard error, passes the services' lines to one sink, the rest to another."""
 
     def __init__(self, logs: Lines, rest: Sink) -> None:
         self._logs, self._rest = logs, rest
-        self._pending = b""
-
-    def write(self, data: bytes) -> None:
-        """Take the next piece."""
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        for line in lines:
-            self._line(line)
-
-    def close(self) -> None:
-        """Pass on what came without a line break at its end."""
-        if self._pending:
-            self._line(self._pending)
-        self._pending = b""
 
     def _line(self, line: bytes) -> None:
         (self._logs if self._logs.is_log(line) else self._rest).write(line + b"\n")

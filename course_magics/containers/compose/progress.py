@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from course_magics.display import Block, Command, Grid, Line, Shown
-from course_magics.streams import Sink
+from course_magics.streams import ByLine, Sink
 
 _KINDS = "Container|Network|Volume|Image|Service|Config|Secret"
 _CHANGE = re.compile(
@@ -16,7 +16,7 @@ _WARNING = re.compile(r'^time="[^"]*" level=warning msg="(?P<words>.*)"$')
 _NOISE = ("Aborting on container exit", "Gracefully stopping")
 
 
-class Progress:
+class Progress(ByLine):
     """Reads compose's lines. A sink; close it after.
 
     steps: (kind, name) → the state reached, in the order of their first mention. warnings: its
@@ -31,19 +31,6 @@ class Progress:
         self.rest: list[str] = []
         self._moved = moved
         self._other = other
-        self._pending = b""
-
-    def write(self, data: bytes) -> None:
-        """Take the next piece."""
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        for line in lines:
-            self._line(line)
-
-    def close(self) -> None:
-        """Take what came without a line break at its end."""
-        if self._pending:
-            self._line(self._pending)
-        self._pending = b""
 
     @property
     def words(self) -> str:
