@@ -100,6 +100,10 @@ class RegistryError(CourseError):
     """The class's own registry: it runs already, does not run, or did not start."""
 
 
+class LessonError(CourseError):
+    """An exercise or a quiz: none of this name, or a file of it is at fault."""
+
+
 class Interrupted(CourseError, KeyboardInterrupt):
     """The reader pressed ■. The message says what was stopped.
 

@@ -40,7 +40,9 @@ def lasting() -> dict[str, str]:
 
     A session's own label would have compose make every container anew in each kernel.
     """
-    return {**ours(), SESSION: "lasting"}
+    made = {**ours(), SESSION: "lasting"}
+    made.pop(LESSON, None)  # else beginning an exercise would, too
+    return made
 
 
 def image() -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.containers.links import links
+from course_magics.containers.links import links, url
 from course_magics.display import Block, Command, Facts, Link, Shown
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class Container(Shown):
         """All that the engine knows about it."""
         with engine.talking(f"docker inspect {self.name}") as api:
             return dict(api.inspect_container(self.id))
+
+    @property
+    def url(self) -> str:
+        """Where this computer's programs reach its first published TCP port; "" without one."""
+        return url(self.inspect(), engine.current().address)
 
     def logs(self, tail: int | None = None) -> str:
         """What it has printed so far, stdout and stderr. tail: only the last lines."""

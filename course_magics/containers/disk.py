@@ -187,7 +187,7 @@ def _summary(data: dict[str, Any]) -> list[dict[str, Any]]:
         _line(
             "Images",
             len(images),
-            sum(bool(i.get("Containers")) for i in images),
+            sum(i.get("Containers", 0) > 0 for i in images),  # -1: the engine has not counted
             layers,
             layers - used,
         ),

@@ -93,7 +93,7 @@ def events(
                 podman = engine.current().is_podman
                 params["until"] = f"{max(end, time.time() + 0.5) if podman else end:.9f}"
             response = request(api, "GET", "/events", params=params, stream=True)
-            for event in _read(response.raw):
+            for event in read(response.raw):
                 if event.get("timeNano", 0) > end * 1e9:
                     continue
                 found.add(event)
@@ -112,7 +112,7 @@ def events(
     return found
 
 
-def _read(raw: Any) -> Any:
+def read(raw: Any) -> Any:
     """The JSON objects of the answer: one a line, some in pieces, some two to a piece."""
     decoder, text = json.JSONDecoder(), ""
     for piece in raw.stream(decode_content=False):

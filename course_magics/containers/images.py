@@ -82,7 +82,8 @@ def instruction(created_by: str) -> str:
     The classic builder names what COPY and ADD copied by a digest: another one in each build, and
     nobody's name for it.
     """
-    text = created_by.replace("/bin/sh -c #(nop) ", "").strip()
+    # After SHELL ["bash", "-e", "-c"] the builder writes that one before a remark.
+    text = re.sub(r"^/\S+( -\S+)+ #\(nop\) ", "", created_by).strip()
     text = re.sub(r"\b(file|dir|multi):[0-9a-f]{64} in (\S+)", r"(\1) \2", text)
     if text.startswith("/bin/sh -c "):
         return "RUN " + text.removeprefix("/bin/sh -c ")

@@ -17,17 +17,24 @@ if TYPE_CHECKING:
 
 
 class Done(Shown):
-    """What was done to which things. names: those it was done to; notes: the engine's warnings."""
+    """What was done to which things. names: those it was done to; notes: the engine's warnings.
+
+    absent: names of which there was nothing, where that is no fault.
+    """
 
     def __init__(self, what: str, names: Sequence[str], command: str) -> None:
         self.what = what
         self.names = list(names)
         self.notes: list[str] = []
+        self.absent: list[str] = []
         self.command = command
 
     def blocks(self) -> Sequence[Block]:
-        line = f"{self.what} {', '.join(self.names)}" if self.names else "nothing to do"
-        return [Line(line), *(Line(n, "warn") for n in self.notes), Command(self.command)]
+        lines = [Line(f"{self.what} {', '.join(self.names)}")] if self.names else []
+        if self.absent:
+            lines.append(Line(f"there was no {', no '.join(self.absent)}", "dim"))
+        lines = lines or [Line("nothing to do")]
+        return [*lines, *(Line(n, "warn") for n in self.notes), Command(self.command)]
 
 
 def each(
@@ -180,14 +187,20 @@ def remove(
     """
     from docker.errors import NotFound
 
+    absent: list[str] = []
+
     def act(api: APIClient, name: str) -> None:
         try:
             api.remove_container(name, force=force, v=volumes, link=link)
         except NotFound:
             if not force:
                 raise
+            absent.append(name)
 
-    return each(names, "removed", act, line, containers=not link)
+    done = each(names, "removed", act, line, containers=not link)
+    done.absent = absent
+    done.names = [name for name in done.names if name not in absent]
+    return done
 
 
 class Ended(Shown):

@@ -7,6 +7,15 @@ import os
 from typing import Any
 
 
+def url(details: dict[str, Any], computer: str = "localhost") -> str:
+    """Where programs of this computer reach a container's first published TCP port; "" without.
+
+    A browser may have to take another way: `links`.
+    """
+    ports = _ports(details)
+    return _plain(ports[0], computer) if ports else ""
+
+
 def links(details: dict[str, Any], computer: str = "localhost") -> list[str]:
     """The addresses of a container's published TCP ports, from what `docker inspect` says.
 
@@ -14,17 +23,25 @@ def links(details: dict[str, Any], computer: str = "localhost") -> list[str]:
     by a hub, or jupyter-server-proxy is installed, the browser is maybe not on this computer, and
     the address leads through the notebook's server.
     """
+    return [_address(port, computer) for port in _ports(details)]
+
+
+def _ports(details: dict[str, Any]) -> list[int]:
     found = set()
     for port, bindings in (details.get("NetworkSettings", {}).get("Ports") or {}).items():
         if port.endswith("/tcp"):
             found |= {int(b["HostPort"]) for b in bindings or () if b.get("HostPort")}
-    return [_address(port, computer) for port in sorted(found)]
+    return sorted(found)
 
 
 def _address(port: int, computer: str) -> str:
     if computer != "localhost":
-        return f"http://{f'[{computer}]' if ':' in computer else computer}:{port}/"
+        return _plain(port, computer)
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     if hub or importlib.util.find_spec("jupyter_server_proxy") is not None:
         return f"{hub or '/'}proxy/{port}/"
-    return f"http://localhost:{port}/"
+    return _plain(port, computer)
+
+
+def _plain(port: int, computer: str) -> str:
+    return f"http://{f'[{computer}]' if ':' in computer else computer}:{port}/"

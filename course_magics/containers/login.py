@@ -70,7 +70,9 @@ def loopback(registry: str) -> bool:
 def advice(words: str, registry: str) -> str | None:
     """What to do about the refusal `words` of a registry; None where that is not known."""
     now = engine.in_use()
-    if now is not None and now.lease is not None and loopback(registry):
+    # A registry in a container of the embedded engine is reached: then its own words count.
+    unreached = "dial tcp" in words or "connect" in words
+    if now is not None and now.lease is not None and loopback(registry) and unreached:
         return (
             f"the embedded engine has a 127.0.0.1 of its own: it cannot reach {registry}\n"
             "on this computer; a Docker engine on this computer can"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,9 @@ _FILTERS = ("label", "label!", "until")
 _NAMED = 8
 #: Networks that Docker itself makes; they are never pruned.
 _DOCKERS_OWN = frozenset({"bridge", "host", "none", "docker_gwbridge", "ingress", "podman"})
+#: What the engine says to a second prune of the same kind; seconds to wait for the first.
+_RUNNING = "a prune operation is already running"
+_PATIENCE = 15.0
 Given = dict[str, list[str]]
 
 
@@ -211,6 +215,7 @@ def _read(filter: Sequence[str]) -> Given:
 
 
 def _prune(api: APIClient, kind: str, given: Given, all: bool) -> dict[str, Any]:
+    from docker.errors import APIError
     from docker.utils import convert_filters
 
     sent: dict[str, Any] = dict(given)
@@ -221,7 +226,15 @@ def _prune(api: APIClient, kind: str, given: Given, all: bool) -> dict[str, Any]
     params: dict[str, Any] = {"filters": convert_filters(sent)} if sent else {}
     if kind == "build cache" and all:
         params["all"] = 1
-    return dict(request(api, "POST", _KINDS[kind].path, params=params).json())
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return dict(request(api, "POST", _KINDS[kind].path, params=params).json())
+        except APIError as error:
+            # One prune of a kind at a time: another kernel's is soon over.
+            if _RUNNING not in str(error.explanation) or time.monotonic() > end:
+                raise
+        time.sleep(0.2)
 
 
 def _ask(unused: dict[str, list[str]], line: str) -> OptionError:

@@ -1,6 +1,7 @@
 """Results as text and as HTML, both from the same blocks, everything from outside escaped."""
 
 from course_magics.display.blocks import Block, Command, Facts, Grid, Line, Link, Pre
+from course_magics.display.markdown import Markdown, Numbered, Sentence
 from course_magics.display.shown import Listed, Shown, Table
 from course_magics.display.tree import Branch, Tree
 
@@ -13,7 +14,10 @@ __all__ = [
     "Line",
     "Link",
     "Listed",
+    "Markdown",
+    "Numbered",
     "Pre",
+    "Sentence",
     "Shown",
     "Table",
     "Tree",

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 Tone = Literal["plain", "good", "bad", "warn", "dim"]
 
 # Jupyter's theme colours where there are any, so that a dark theme stays readable.
-_TONES: dict[Tone, str] = {
+TONES: dict[Tone, str] = {
     "plain": "",
     "good": "color:var(--jp-success-color1,#1b7f3b)",
     "bad": "color:var(--jp-error-color1,#b3261e)",
@@ -44,6 +44,15 @@ def clean(value: object) -> str:
     return "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} else "�" for c in text)
 
 
+def _shown(value: object, before: str = "") -> str:
+    """`value` in HTML, behind `before`, which is ours.
+
+    Two dollar signs in one text would mark a formula for Jupyter, wherever it shows HTML.
+    """
+    text = escape(before + clean(value))
+    return text if text.count("$") < 2 else text.replace("$", "<span>$</span>")
+
+
 def width(text: str) -> int:
     """How many terminal cells `text` takes (a CJK character takes two, an accent none)."""
     if text.isascii():
@@ -70,7 +79,7 @@ class Line:
         return clean(self.words)
 
     def html(self) -> str:
-        return f'<div style="{_TONES[self.tone]}">{escape(clean(self.words))}</div>'
+        return f'<div style="{TONES[self.tone]}">{_shown(self.words)}</div>'
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Command:
         return f"$ {clean(self.line)}"
 
     def html(self) -> str:
-        return f'<div style="{MONO};{_TONES["dim"]}">$ {escape(clean(self.line))}</div>'
+        return f'<div style="{MONO};{TONES["dim"]}">{_shown(self.line, "$ ")}</div>'
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class Link:
 
     def html(self) -> str:
         url = escape(clean(self.url))
-        return f'<div>{escape(clean(self.words))} <a href="{url}" target="_blank">{url}</a></div>'
+        return f'<div>{_shown(self.words)} <a href="{url}" target="_blank">{url}</a></div>'
 
 
 @dataclass(frozen=True)
@@ -106,12 +115,14 @@ class Pre:
     """Lines kept as they are: a log, a file, JSON."""
 
     content: str
+    tone: Tone = "plain"
 
     def text(self) -> str:
         return "\n".join(clean(line) for line in self.content.rstrip("\n").split("\n"))
 
     def html(self) -> str:
-        return f'<pre style="{MONO};margin:0">{escape(self.text())}</pre>'
+        tone = f";{TONES[self.tone]}" if self.tone != "plain" else ""
+        return f'<pre style="{MONO};margin:0{tone}">{escape(self.text())}</pre>'
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,7 @@ class Grid:
 
         def cell(tag: str, value: object, column: str) -> str:
             side = "right" if column in self.right else "left"
-            return f'<{tag} style="text-align:{side}">{escape(clean(value))}</{tag}>'
+            return f'<{tag} style="text-align:{side}">{_shown(value)}</{tag}>'
 
         head = "".join(cell("th", c, c) for c in self.columns)
         body = "".join(
@@ -166,8 +177,8 @@ class Facts:
 
     def html(self) -> str:
         rows = "".join(
-            f'<tr><th style="text-align:left">{escape(clean(n))}</th>'
-            f'<td style="text-align:left">{escape(clean(v))}</td></tr>'
+            f'<tr><th style="text-align:left">{_shown(n)}</th>'
+            f'<td style="text-align:left">{_shown(v)}</td></tr>'
             for n, v in self.pairs
         )
         return f"<table><tbody>{rows}</tbody></table>"

@@ -2,6 +2,7 @@
 
 from course_magics.engine.advice import what_next
 from course_magics.engine.connection import (
+    OTHERS,
     Engine,
     connect,
     current,
@@ -9,10 +10,12 @@ from course_magics.engine.connection import (
     found,
     in_use,
     talking,
+    talking_to,
     use,
 )
 
 __all__ = [
+    "OTHERS",
     "Engine",
     "connect",
     "current",
@@ -20,6 +23,7 @@ __all__ = [
     "found",
     "in_use",
     "talking",
+    "talking_to",
     "use",
     "what_next",
 ]

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
     from course_magics.engine.contexts import Tls
 
-#: What Podman fails at when something goes while it counts (each may be asked twice), and how often
-#: it is asked again.
-_COUNTING = ("/images/json", "/containers/json", "/system/df", "/images/prune", "/networks/prune")
+#: What Podman fails at when something goes while it counts (each may be asked twice; networks make
+#: it look at every container), and how often it is asked again.
+_COUNTING = (
+    *("/images/json", "/containers/json", "/networks", "/volumes", "/system/df"),
+    *("/images/prune", "/networks/prune", "/volumes/prune"),
+)
 _AGAIN = 9
 
 

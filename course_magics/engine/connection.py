@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: How long a ping may take (seconds). A socket answers in milliseconds; another computer is a
 #: network away; an emulated machine can be busy, or has its engine still to start.
 _PING, _PING_FAR, _PING_SLOW = 1, 5, 15
+#: Variables that would lead a docker command elsewhere than `Engine.environment` does.
+OTHERS = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
 #: How long a sign of life may take from an engine that has answered before (seconds).
 _SIGN = 5
 
@@ -54,7 +56,7 @@ class Engine:
     @cached_property
     def info(self) -> dict[str, Any]:
         """What `docker version` says of the server (asked once)."""
-        with _talking(self, "docker version") as api:
+        with talking_to(self, "docker version") as api:
             return dict(api.version())
 
     @property
@@ -249,12 +251,13 @@ def talking(command: str) -> Iterator[APIClient]:
     A connection that breaks is dropped, so that the next cell looks for an engine anew. So is an
     engine that hangs: whatever waits for it ends with an error within ten seconds or so.
     """
-    with _talking(current(), command) as api:
+    with talking_to(current(), command) as api:
         yield api
 
 
 @contextlib.contextmanager
-def _talking(engine: Engine, command: str) -> Iterator[APIClient]:
+def talking_to(engine: Engine, command: str) -> Iterator[APIClient]:
+    """The same for another engine than the current one."""
     watched = None
     try:
         with watch.over(engine.connections, engine.alive) as watched, _errors(engine, command):

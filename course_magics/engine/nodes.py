@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from course_magics import memory
 from course_magics.engine.bridge import Bridge, interface
 from course_magics.engine.namespaced import Namespaced, lacks
 from course_magics.errors import EngineError, OptionError
@@ -16,6 +17,8 @@ Say = Callable[[str], object]
 
 #: Where nodes can be, the quicker one first.
 NAMESPACES, MACHINES = KINDS = ("namespaces", "machines")
+#: The memory that a node takes (MiB); a machine's 512 and what QEMU itself needs in emulation.
+_TAKES = {NAMESPACES: 120, MACHINES: 700}
 
 
 class Member(Protocol):
@@ -76,6 +79,15 @@ def choose(wanted: str | None, up: str, programs: Path | None = None) -> str:
     if shutil.which("vagrant"):
         return MACHINES
     raise _nowhere(up, [*found, "vagrant is not installed"])
+
+
+def room(count: int) -> str:
+    """Where `count` nodes could be, by the tools and the memory that there are; "" for nowhere."""
+    kinds = [NAMESPACES] if not lacks() else []
+    kinds += [MACHINES] if shutil.which("vagrant") else []
+    free = memory.available()
+    enough = (k for k in kinds if free is None or free > count * _TAKES[k] * 2**20)
+    return next(enough, "")
 
 
 def _nowhere(up: str, found: Sequence[str]) -> EngineError:

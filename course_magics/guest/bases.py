@@ -16,8 +16,8 @@ from io import BytesIO
 from pathlib import Path
 
 from course_magics.errors import EngineError
-from course_magics.guest import guestfiles, recipe
-from course_magics.guest.build import clear_unfinished, locked
+from course_magics.guest import guestfiles, nested, recipe, spark
+from course_magics.guest.build import build_guest, clear_unfinished, locked
 from course_magics.guest.model import cache_dir
 from course_magics.guest.procs import Say
 from course_magics.guest.rootfs import debootstrap, extract_file
@@ -58,13 +58,17 @@ rm -rf /usr/lib/python3/dist-packages/_distutils_hack/__pycache__
 
 @dataclass(frozen=True)
 class Base:
-    """One image: what its rootfs.tar is made from, and how. `parent`: the image it lies on."""
+    """One image: what its rootfs.tar is made from, and how. `parent`: the image it lies on.
+
+    optional: large, and the course does without: made when it is asked for by name.
+    """
 
     name: str
     official: str
     parent: str | None
     inputs: tuple[object, ...]
     make: Callable[[Path, Path | None, Say], None]
+    optional: bool = False
 
     @property
     def dockerfile(self) -> str:
@@ -138,6 +142,10 @@ def _make_python(work: Path, parent: Path | None, say: Say) -> None:
     difference(parent, whole, work / "rootfs.tar")
 
 
+def _make_spark(work: Path, parent: Path | None, say: Say) -> None:
+    spark.make(work / "rootfs.tar", work, say)
+
+
 def _make_busybox(work: Path, parent: Path | None, say: Say) -> None:
     busybox = work / "busybox"
     busybox.write_bytes(
@@ -177,6 +185,11 @@ def write_busybox(target: Path, program: bytes, applets: list[str]) -> None:
         add("etc/group", tarfile.REGTYPE, 0o644, b"root:x:0:\nnogroup:x:65534:\n")
 
 
+def _make_qemu(work: Path, parent: Path | None, say: Say) -> None:
+    # The guest's kernel: a machine in a container and the course's machines run the same one.
+    nested.make(work / "rootfs.tar", work, build_guest(say).kernel, say)
+
+
 def difference(lower: Path, upper: Path, target: Path) -> None:
     """Write to `target` what the tar `upper` has and the tar `lower` has not, or has otherwise.
 
@@ -209,6 +222,13 @@ BASES: dict[str, Base] = {
         Base(
             "course/python", "python:3.11-slim", "course/debian", (_PYTHON, _PYTHON_SETUP),
             _make_python,
+        ),
+        Base(
+            "course/spark", "spark:python3", "course/python",
+            (spark.PYSPARK, spark.DEBS, spark.DROPPED, spark.DEFAULTS), _make_spark, optional=True,
+        ),
+        Base(
+            "course/qemu", "scratch", None, nested.INPUTS, _make_qemu, optional=True,
         ),
     )
 }  # fmt: skip

@@ -17,7 +17,8 @@ from course_magics.guest.procs import Say
 if TYPE_CHECKING:
     from docker import APIClient
 
-IMAGES = tuple(BASES)
+#: The images that every engine gets; the optional ones are built when they are named.
+IMAGES = tuple(name for name, base in BASES.items() if not base.optional)
 LABEL = "course-magics.inputs"
 
 
@@ -30,8 +31,9 @@ def build_images(
 ) -> list[str]:
     """Build the base images on the engine behind `api` where they are missing or out of date.
 
-    names: which ones (default: all); the images they lie on come along. force: build in any case.
-    official: start from Docker Hub's images in place of Debian's packages (the engine pulls them).
+    names: which ones (default: all but the optional ones); the images they lie on come along.
+    force: build in any case. official: start from Docker Hub's images in place of Debian's
+    packages (the engine pulls them).
     Returns the names of those that were built. OptionError for an unknown name, MachineError when
     a root file system cannot be made, EngineError when the engine refuses the build.
     """

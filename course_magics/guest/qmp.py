@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -38,8 +39,12 @@ class Qmp:
                 time.sleep(0.02)
         self._stream = self._socket.makefile("rwb")
         self.events: list[dict[str, Any]] = []
-        self._read()
-        self.command("qmp_capabilities")
+        try:
+            self._read()
+            self.command("qmp_capabilities")
+        except MachineError:
+            self.close()
+            raise
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Send one command and return its answer; MachineError where QEMU refuses it."""
@@ -62,15 +67,21 @@ class Qmp:
             raise MachineError("QEMU went away.", command=name, detail=str(error)) from error
 
     def _read(self) -> dict[str, Any]:
-        line = self._stream.readline()
-        if not line:
+        try:
+            line = self._stream.readline()
+        except TimeoutError:
+            raise MachineError("QEMU's monitor does not answer.") from None
+        except ConnectionError:  # it ended before it took the connection
+            line = b""
+        if not line.endswith(b"\n"):
             raise MachineError("QEMU closed its monitor.")
         answer = json.loads(line)
         assert isinstance(answer, dict)
         return answer
 
     def close(self) -> None:
-        self._stream.close()
+        with contextlib.suppress(OSError):  # what is still to be written, and nobody reads
+            self._stream.close()
         self._socket.close()
 
     def __enter__(self) -> Self:

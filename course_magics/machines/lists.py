@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from course_magics.display import Block, Command, Pre, Shown, Table
+from course_magics.errors import MachineError
 from course_magics.guest.box import vagrant_home
 from course_magics.machines import ensure, program
 from course_magics.machines.readable import Event
@@ -50,12 +51,23 @@ def boxes(line: str = "vagrant box list") -> Table:
 
 
 def ports(folder: Path, words: Sequence[str], line: str = "") -> Table:
-    """Which port of this computer leads to which port of the machine."""
+    """Which port of this computer leads to which port of the machine.
+
+    With --guest, vagrant answers with a bare number and not as a list: so all are asked for here.
+    MachineError where no port leads to that one.
+    """
+    words, guest = _without_guest(words)
     rows = [
         {"machine": event.target, "guest": int(event.data[0]), "host": int(event.data[1])}
         for event in _ask(folder, ["port", *words], line)
-        if event.type == "forwarded_port"
+        if event.type == "forwarded_port" and guest in (None, event.data[0])
     ]
+    if guest is not None and not rows:
+        raise MachineError(
+            f"No port of this computer leads to the machine's port {guest}.",
+            command=line,
+            hint='config.vm.network "forwarded_port", guest: …, host: … in the Vagrantfile',
+        )
     columns = {"machine": "machine", "in the machine": "guest", "on this computer": "host"}
     right = ("in the machine", "on this computer")
     return Table(columns, rows, command=line, right=right, empty="(no ports)")
@@ -90,6 +102,19 @@ def everywhere(words: Sequence[str] = (), line: str = "vagrant global-status") -
 def _ask(folder: Path, words: Sequence[str], line: str) -> list[Event]:
     ensure.provider_known()
     return program.ask(folder, words, line)
+
+
+def _without_guest(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words of `vagrant port` without --guest, and its value."""
+    rest, guest, waiting = [], None, False
+    for word in words:
+        if waiting or word.startswith("--guest="):
+            guest, waiting = word.removeprefix("--guest="), False
+        elif word == "--guest":
+            waiting = True
+        else:
+            rest.append(word)
+    return rest, guest
 
 
 def _records(events: Sequence[Event], first: str) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def state(data: Path) -> str | None:
         return "not_created"
     if not id or not (data / "machine.qcow2").is_file():
         return "not_created"
-    if _runs(data, f"course-{id.replace('-', '')[:12]}"):
+    if pid(data) is not None:
         return "running"
     if (data / "suspended").is_file():
         return "saved"
@@ -33,11 +33,17 @@ def state(data: Path) -> str | None:
     return "aborted" if (data / "pid").is_file() else "poweroff"
 
 
-def _runs(data: Path, name: str) -> bool:
+def pid(data: Path) -> int | None:
+    """The process number of the QEMU of the machine whose files are in `data`; None without one.
+
+    None for another provider's machine too.
+    """
     try:
+        id = (data / "id").read_text().strip()
         # A pid file alone proves nothing: the machine may have been killed, the number used again.
-        pid = int((data / "pid").read_text())
-        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+        number = int((data / "pid").read_text())
+        words = (_PROC / str(number) / "cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
-        return False
-    return b"qemu" in words[0] and name.encode() in words
+        return None
+    name = f"course-{id.replace('-', '')[:12]}".encode()
+    return number if b"qemu" in words[0] and name in words else None

@@ -15,6 +15,8 @@ from course_magics.streams import Stream
 
 #: After these nothing of a kept connection is of use.
 _BREAKS = {"up", "halt", "reload", "suspend", "resume", "destroy", "snapshot"}
+#: How often `up` is tried where the docker provider trips over somebody else's container.
+_TRIES = 4
 
 
 class Machine(Shown):
@@ -119,5 +121,21 @@ def change(
         ssh.drop(folder, names)
     if words[0] == "up":
         ensure.box_known(folder, out or process.Kept())
-    program.stream(folder, words, out, line)
+    for left in reversed(range(_TRIES)):
+        try:
+            program.stream(folder, words, out, line)
+            break
+        except MachineError as error:
+            if not left or words[0] != "up" or not _lost_a_container(error):
+                raise
     return Machines([Machine(folder, s) for s in project.states(folder, names)], line)
+
+
+def _lost_a_container(error: MachineError) -> bool:
+    """Whether Vagrant's docker provider tripped over a container of somebody else's.
+
+    Before it makes one it lists all containers, for their ports, and inspects one after the other;
+    it does not expect that one of them goes meanwhile.
+    """
+    words = error.detail or ""
+    return '"docker", "inspect"' in words and "No such object" in words

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_magics import process
+from course_magics import engine, process
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import readable
 from course_magics.machines.text import Lines
@@ -51,7 +51,16 @@ def environment() -> dict[str, str]:
     quiet = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
     # The provider itself never tries: where KVM is half there, a machine would hang.
     kvm = {"COURSE_KVM": "1"} if acceleration.known_to_work() else {}
-    return {**provider.environment(), **quiet, **kvm, **chosen_provider()}
+    return {**provider.environment(), **quiet, **kvm, **chosen_provider(), **engine_in_use()}
+
+
+def engine_in_use() -> dict[str, str]:
+    """By which Vagrant's docker provider makes containers where the other cells make theirs.
+
+    Empty where no engine has been used yet: none is started for the sake of a machine.
+    """
+    known = engine.in_use()
+    return {**dict.fromkeys(engine.OTHERS, ""), **known.environment} if known else {}
 
 
 def chosen_provider() -> dict[str, str]:

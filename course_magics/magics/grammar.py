@@ -118,6 +118,7 @@ class Word:
     offers: what completes each argument ("container", "image|container").
     handler: what the magic calls, with the `Call`.
     private: its words may hold a password, so no message repeats them.
+    otherwise: it has no name, and takes what is no word of the magic as its argument.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Word:
     aliases: tuple[str, ...] = ()
     handler: Callable[[Call], Any] | None = field(default=None, compare=False)
     private: bool = False
+    otherwise: bool = False
 
     @property
     def all_flags(self) -> tuple[Flag, ...]:
@@ -166,7 +168,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Magic:
-    """One magic: its name after the %, the program it mirrors, and its words.
+    """One magic: its name after the %, the program it mirrors ("" for none), and its words.
 
     A magic without subcommands has one word with an empty name. flags: the program's own, which
     stand before the word (`docker compose -p NAME up`).
@@ -237,7 +239,8 @@ def lookup(magic: Magic, tokens: Sequence[str]) -> tuple[Word, list[str]] | None
         name = " ".join(tokens[:length])
         if len(tokens) >= length and name in names:
             return names[name], list(tokens[length:])
-    return None
+    # `%lesson NAME` beside `%lesson ls`: what is no word is the argument.
+    return (names[""], list(tokens)) if "" in names and names[""].otherwise else None
 
 
 def group(magic: Magic, name: str) -> dict[str, Word]:

@@ -47,6 +47,11 @@ class Help(Shown):
         names = ("flag", "value", "does")
         return [dict(zip(names, _row(f), strict=True)) for f in self.word.all_flags]
 
+    @property
+    def _elsewhere(self) -> str:
+        program = self.magic.program
+        return f": as after `{program}` in a terminal" if program else ""
+
     def blocks(self) -> Sequence[Block]:
         sign = self.magic.sign()
         if self.group:
@@ -58,7 +63,7 @@ class Help(Shown):
             ]
         if self.word is None:
             return [
-                Line(f"{sign} WORD: as after `{self.magic.program}` in a terminal"),
+                Line(f"{sign} WORD{self._elsewhere}"),
                 Grid(["word", "what it does"], [(w.name, w.summary) for w in self.magic.words]),
                 Line(f"{sign} WORD --help shows a word's flags", "dim"),
             ]

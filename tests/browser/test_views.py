@@ -106,6 +106,39 @@ def test_the_container_panel(lab: Lab, name: str) -> None:
     page.close()
 
 
+def test_the_diagram_of_a_life_moves_while_cells_run(lab: Lab, name: str) -> None:
+    page = lab.open(
+        "diagram",
+        "%load_ext course_magics",
+        f"%container create --name {name} course/busybox sleep 999",
+        f"%container panel --diagram {name}",
+        "import time; time.sleep(3)",
+        f"%container start {name}",
+        "time.sleep(3)",
+        f"%container pause {name}",
+    )
+    lab.run_all(page)
+    out = output(page, 2)
+    picture_of_it = out.get_by_role("img", name=f"The life of the container {name}")
+    expect(picture_of_it).to_contain_text("● created", timeout=PATIENCE)
+    expect(picture_of_it).to_contain_text("● running", timeout=PATIENCE)
+    expect(out.get_by_role("status")).to_contain_text(f"docker pause {name}")
+    picture(page, "diagram-running")
+    expect(picture_of_it).to_contain_text("● paused", timeout=PATIENCE)
+    expect(out).to_contain_text("so far: created → running → paused")
+    unpause = out.get_by_role("button", name="unpause")
+    unpause.focus()
+    page.keyboard.press("Enter")  # without a mouse
+    expect(picture_of_it).to_contain_text("● running", timeout=PATIENCE)
+    expect(unpause).to_be_disabled()
+    expect(out).to_contain_text(f"$ docker unpause {name}")
+    docker_api: docker.APIClient = engine.current().api
+    docker_api.remove_container(name, force=True)  # as somebody in a terminal would
+    expect(picture_of_it).to_contain_text("● removed", timeout=PATIENCE)
+    picture(page, "diagram-removed")
+    page.close()
+
+
 def test_a_failing_cell_shows_our_words_and_no_traceback(lab: Lab) -> None:
     page = lab.open("error", "%load_ext course_magics", "%container run --nmae x course/busybox")
     lab.run_all(page)

@@ -379,6 +379,17 @@ def test_the_cell_is_found_again_by_the_next_kernel(
     assert [r["Service"] for r in cell("%compose ps").result] == ["web"]
 
 
+def test_a_project_whose_folder_has_gone_can_be_taken_down(
+    cell: Cell, project: str, here: Path, api: docker.APIClient
+) -> None:
+    (here / "gone").mkdir()
+    cell(f"%%compose -p {project} --dir gone\n{FILE}")
+    (here / "gone").rmdir()
+    assert "web" in str(cell(f"%compose -p {project} ps").result)
+    cell(f"%compose -p {project} down -v")
+    assert not api.containers(all=True, filters={"label": f"{PROJECT}={project}"})
+
+
 def test_a_profile_and_a_variable(
     cell: Cell, project: str, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

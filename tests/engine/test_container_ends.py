@@ -132,3 +132,12 @@ def test_no_raise_gives_a_result_also_for_what_never_started(cell: Cell, name: s
     cell(f"%container run -d --name {name} course/busybox sleep 99")
     for line in (f"exec --no-raise {name} nothing", "run --rm --no-raise course/busybox nothing"):
         assert cell(f"x = %container {line}\nx").result.exit_code in (126, 127)
+
+
+def test_what_was_not_there_was_not_removed(cell: Cell) -> None:
+    """docker's `rm -f` is content where there is none; it has removed none either."""
+    cell("%container create --name test-there course/busybox")
+    done = cell("%container rm -f test-there test-never").result
+    assert (done.names, done.absent) == (["test-there"], ["test-never"])
+    assert str(done).split("\n")[:2] == ["removed test-there", "there was no test-never"]
+    assert str(cell("%container rm -f test-never").result).startswith("there was no test-never\n$")

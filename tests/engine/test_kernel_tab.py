@@ -52,10 +52,15 @@ def tab(kernel: Kernel, code: str) -> list[str]:
     return list(ask(kernel, "complete", code)["matches"])
 
 
-def quickest(kernel: Kernel, code: str) -> tuple[float, list[str]]:
+def slowest(kernel: Kernel, code: str) -> float:
+    """The longest time that a Tab took."""
+    return max(quickest(kernel, code, tries=1)[0] for _ in range(TRIES))
+
+
+def quickest(kernel: Kernel, code: str, tries: int = TRIES) -> tuple[float, list[str]]:
     """The least time that a Tab took, and what the last one gave."""
     times, found = [], []
-    for _ in range(TRIES):
+    for _ in range(tries):
         begun = time.monotonic()
         found = tab(kernel, code)
         times.append(time.monotonic() - begun)
@@ -101,7 +106,8 @@ def test_a_hung_engine_keeps_no_tab_waiting(kernel: Kernel, folder: Path) -> Non
         assert seconds <= LIMIT
         assert "--rm" in tab(kernel, "%container run ")
         kernel.run("%config CourseMagics.completion_wait = 400")
-        assert quickest(kernel, "%container rm shop")[0] >= 0.4, "it would notice a Tab that waits"
+        # Not the quickest: a question that has been hanging since before may end during a wait.
+        assert slowest(kernel, "%container rm shop") >= 0.4, "it would notice a Tab that waits"
         kernel.run("%config CourseMagics.completion_wait = 100")
         process.send_signal(signal.SIGCONT)
         wait_until(lambda: len(tab(kernel, "%container rm shop")) == 3, 10)

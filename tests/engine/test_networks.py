@@ -1,8 +1,10 @@
 """`%container network` and `%container volume` on the real engine, beside what `docker` itself says."""
 
+import contextlib
 import json
 import random
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -256,6 +258,44 @@ def test_a_bad_prune_is_one_clear_line(fails: Fails) -> None:
     assert "allowed: label" in str(fails("%container system prune -f --filter color=blue"))
     assert "volumes" in str(fails("%container system prune -f --volumes --filter until=1h"))
     assert isinstance(fails("%container network prune -f --filter until=soon"), OptionError)
+
+
+def test_prune_waits_for_another_kernel_s(cell: Cell, net: str) -> None:
+    over = threading.Event()
+    url = engine.current().url
+
+    def other_kernel() -> None:
+        with contextlib.closing(docker.APIClient(url, version="auto")) as second:
+            while not over.is_set():
+                with contextlib.suppress(docker.errors.APIError):
+                    second.prune_networks(filters={"label": f"test={net}-none"})
+
+    others = [threading.Thread(target=other_kernel) for _ in range(3)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(20):
+            shown = cell(f"%container network prune -f --filter label=test={net}").result
+            assert "nothing to remove" in str(shown)
+    finally:
+        over.set()
+        for other in others:
+            other.join()
+
+
+def test_a_prune_that_never_ends_is_named(
+    fails: Fails, monkeypatch: pytest.MonkeyPatch, net: str
+) -> None:
+    """A fake: the engine's own prunes are over within milliseconds."""
+
+    def busy(*_: object, **__: object) -> None:
+        raise docker.errors.APIError("409", explanation="a prune operation is already running")
+
+    monkeypatch.setattr("course_magics.containers.prune.request", busy)
+    monkeypatch.setattr("course_magics.containers.prune._PATIENCE", 0.3)
+    error = fails(f"%container network prune -f --filter label=test={net}")
+    assert isinstance(error, EngineError)
+    assert "a prune operation is already running" in str(error)
 
 
 # --- cluster volumes ------------------------------------------------------------------------------

@@ -29,13 +29,15 @@ def docker_says(*words: str) -> str:
 
 
 def same(ours: Callable[[], str], theirs: Callable[[], str]) -> None:
-    """Other tests change what the engine has: the two must agree once."""
+    """Other tests change what the engine has meanwhile: the two must agree once."""
     said: list[str] = []
-    for _ in range(4):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
         with contextlib.suppress(subprocess.CalledProcessError):  # Podman's, meanwhile
             said = [ours(), theirs()]
             if said[0] == said[1]:
                 return
+        time.sleep(0.2)
     assert len(said) == 2
     assert said[0] == said[1]
 

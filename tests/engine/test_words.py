@@ -248,7 +248,7 @@ def test_the_life_of_a_container(cell: Cell, api: docker.APIClient, web: str) ->
     assert state() == "exited"
     cell(f"%container rm {web}")
     assert not exists(api, web)
-    assert cell(f"%container rm -f {web}").result.names == [web]
+    assert cell(f"%container rm -f {web}").result.absent == [web]
 
 
 def test_one_failure_does_not_stop_the_others(fails: Fails, api, web: str) -> None:  # type: ignore[no-untyped-def]

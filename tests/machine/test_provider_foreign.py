@@ -170,6 +170,8 @@ def test_one_for_virtualbox(make: Make) -> None:
     assert 640 < int(shown[2]) < 768
     assert _page(one, "web", 80, "") == b"<h1>It works</h1>\n"
 
+    # What the machine has written must be on its disk: a power cut takes the rest with it.
+    one.ssh("sync", "web")
     # Killed from outside, it is told from one that was shut down, and boots again.
     os.kill(one.qemus()[0], signal.SIGKILL)
     assert test_provider._until(lambda: one.qemus() == [], 5)

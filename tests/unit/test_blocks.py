@@ -93,3 +93,16 @@ def test_clean_keeps_ordinary_text() -> None:
 def test_a_result_must_say_what_it_shows() -> None:
     with pytest.raises(NotImplementedError):
         str(Shown())
+
+
+def test_two_dollar_signs_in_one_text_are_no_formula() -> None:
+    blocks = [
+        Command('sh -c "echo $HOME"'),
+        Grid(["STEP"], [["RUN echo $A > $B"]]),
+        Facts([("a", "$x $y")]),
+        Line("$1 and $2"),
+    ]
+    for block in blocks:
+        assert block.html().count("<span>$</span>") == 2
+        assert "<span>" not in block.text()
+    assert "$ docker ps<" in Command("docker ps").html()  # a single one begins no formula

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +14,9 @@ import pytest
 
 from course_magics import engine
 from course_magics.containers.create import bound_paths
-from course_magics.containers.links import links
+from course_magics.containers.links import links, url
 from course_magics.engine import connection, embedded, find
+from course_magics.engine.embedded import client
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.ports import Port, _of, _of_listed
 from course_magics.errors import EngineError
@@ -122,6 +127,10 @@ def test_links_lead_through_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     assert links(details) == ["/proxy/8080/"]
     assert links({}) == []
+    # What a program on this computer uses is another matter.
+    assert url(details) == "http://localhost:8080/"
+    assert url(details, "fd00::2") == "http://[fd00::2]:8080/"
+    assert url({}) == ""
 
 
 def test_what_the_machine_does_not_see_is_refused() -> None:
@@ -141,6 +150,42 @@ def test_the_paths_that_a_container_binds() -> None:
         "Mounts": [{"Type": "bind", "Source": "/b"}, {"Type": "volume", "Source": "v"}],
     }
     assert bound_paths({"HostConfig": host}) == ["/a", "/b"]
+
+
+@pytest.mark.parametrize("said", ["QEMU could not start the machine", ""])
+def test_a_keeper_that_ends_before_it_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """The keeper is a socket here: a real one fails too late or too early for this, by chance."""
+    files = Files(tmp_path)
+    monkeypatch.setattr(Files, "mine", classmethod(lambda cls: files))
+    if said:
+        files.ended.write_text(json.dumps({"why": said}))
+    ours, keepers = socket.socketpair()
+    keepers.sendall(b'{"step": "loading the pre-booted machine"}\n')
+    keepers.close()
+    steps: list[str] = []
+    with pytest.raises(EngineError) as caught:
+        client.Lease(ours).await_ready(steps.append)
+    assert steps == ["loading the pre-booted machine"]
+    why = said or "its keeper has ended"
+    assert caught.value.message == f"the embedded engine did not start: {why}"
+    assert "%engine reset" in (caught.value.hint or "")
+
+
+def test_a_keeper_that_fails_as_nobody_foresaw(tmp_path: Path) -> None:
+    """It says so where the next kernel looks, and its log has all of it."""
+    broken = (
+        "import sys; from course_magics.engine.embedded import keeper\n"
+        "async def start(self, say): raise ValueError('no such day')\n"
+        "keeper.Machine.start = start\n"
+        f"sys.argv[1:] = [{str(tmp_path)!r}, '{{}}']\n"
+        "keeper.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True)
+    said = json.loads(Files(tmp_path).ended.read_text())
+    assert said["why"] == "ValueError: no such day"
+    assert "Traceback" in ended.stderr
 
 
 def test_the_view_of_a_start_escapes() -> None:

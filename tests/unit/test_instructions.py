@@ -61,6 +61,8 @@ def test_an_empty_file() -> None:
         (f"/bin/sh -c #(nop) ADD file:{'e9' * 32} in / ", "ADD (file) /"),
         (f"/bin/sh -c #(nop) COPY multi:{'0a' * 32} in /srv/ ", "COPY (multi) /srv/"),
         ('/bin/sh -c #(nop)  CMD ["bash"]', 'CMD ["bash"]'),
+        ("/bin/sh -e -c #(nop) WORKDIR /app", "WORKDIR /app"),
+        ("/bin/bash -o -c #(nop)  USER nobody", "USER nobody"),
         ("/bin/sh -c echo file:a in b", "RUN echo file:a in b"),
         ("RUN /bin/sh -c echo a # buildkit", "RUN echo a"),
     ],

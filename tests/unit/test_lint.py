@@ -1,5 +1,7 @@
 """Our rules: each finds what it is for, and leaves a good Dockerfile alone; the sources agree."""
 
+import re
+
 import pytest
 
 from course_magics.containers.lint import buildkit, hadolint, lint, own
@@ -93,6 +95,11 @@ def test_a_file_says_itself_what_to_leave_out() -> None:
     assert found("# hadolint global ignore=DL3003\nFROM debian:1\nRUN cd /") == []
 
 
+def test_a_base_that_only_a_build_argument_names_is_not_judged() -> None:
+    assert found("ARG X\nFROM $X\n") == []
+    assert found("ARG X=debian\nFROM $X\n") == [(2, "UntaggedBase")]
+
+
 def test_errors_fail_and_warnings_only_when_strict() -> None:
     text = "FROM debian\n"
     assert lint(text, "", sources=["course"]).worst() == "warning"
@@ -163,3 +170,9 @@ def test_buildkits_answer_as_recorded() -> None:
     assert told == [(6, "JSONArgsRecommended", "warning"), (1, "BuildError", "error")]
     violation = {"warnings": None, "buildError": {"message": "lint violation found for rules: X"}}
     assert list(buildkit.findings(violation)) == []
+
+
+def test_a_finding_stands_below_its_word_in_html_too() -> None:
+    told = lint("FROM course/busybox\nMAINTAINER a@example.org\n", "", sources=["course"])
+    html = told._repr_mimebundle_()["text/html"]
+    assert re.search(r"<pre[^>]*> {5}\^ info MaintainerDeprecated", html)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from course_magics import memory
 from course_magics.cli import main
 from course_magics.engine import nodes
-from course_magics.engine.nodes import choose
+from course_magics.engine.nodes import choose, room
 from course_magics.errors import EngineError, OptionError
 
 UP = "course-magics swarm up"
@@ -72,3 +73,29 @@ def test_what_is_wanted_and_cannot_be(programs: Path) -> None:
         choose("moon", UP)
     with pytest.raises(OptionError, match="--programs is for --on namespaces"):
         choose("machines", UP, programs)
+
+
+def test_room_goes_by_tools_and_memory(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 2 << 30)
+    assert room(1) == "", "no tools"
+    _install(programs, "vagrant")
+    assert (room(1), room(3)) == ("machines", ""), "2 GB hold one machine more, not three"
+    monkeypatch.setattr(nodes, "lacks", lambda programs=None: [])
+    assert (room(3), room(9)) == ("namespaces", "namespaces")
+    monkeypatch.setattr(memory, "available", lambda: 100 << 20)
+    assert room(1) == ""
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert room(9) == "namespaces", "macOS does not say"
+
+
+def test_memory_is_what_the_kernel_has_or_the_groups_limit(tmp_path: Path) -> None:
+    assert memory.available(tmp_path / "meminfo", tmp_path) is None
+    (tmp_path / "meminfo").write_text("MemTotal: 8000 kB\nMemAvailable:    4000 kB\n")
+    assert memory.available(tmp_path / "meminfo", tmp_path) == 4000 * 1024
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert memory.available(tmp_path / "meminfo", tmp_path) == 4000 * 1024
+    (tmp_path / "memory.max").write_text("3000\n")
+    assert memory.available(tmp_path / "meminfo", tmp_path) == 2000
+    (tmp_path / "memory.current").write_text("3001\n")
+    assert memory.available(tmp_path / "meminfo", tmp_path) == 0

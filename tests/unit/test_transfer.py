@@ -1,9 +1,11 @@
 """A push's or a pull's steps, as the engine tells them, and as the live view shows them."""
 
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
+from course_magics import engine
 from course_magics.containers.login import Secret, advice, registry_of
 from course_magics.containers.transfer import Progress
 from course_magics.errors import OptionError
@@ -76,3 +78,18 @@ def test_the_embedded_engine_has_its_own_loopback(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(engine, "in_use", lambda: SimpleNamespace(lease=object()))
     assert "embedded engine" in (advice("connection refused", "127.0.0.1:5000") or "")
     assert "embedded engine" not in (advice("connection refused", "registry.test") or "")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ('Get "http://127.0.0.1:5000/v2/": dial tcp: connect: refused', "127.0.0.1 of its own"),
+        ("no basic auth credentials", "%container login 127.0.0.1:5000"),
+    ],
+)
+def test_what_the_embedded_engine_does_not_reach(
+    words: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a registry in the embedded engine itself has answered, its own words count."""
+    monkeypatch.setattr(engine, "in_use", lambda: SimpleNamespace(lease=object()))
+    assert hint in (advice(words, "127.0.0.1:5000") or "")

@@ -12,9 +12,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import process, runtime
+from course_magics.engine import Engine
 from course_magics.errors import CourseError, MachineError, OptionError
-from course_magics.machines import lists, live, program, project, readable, ssh
-from course_magics.machines.machine import Machine, Machines
+from course_magics.machines import ensure, lists, live, program, project, readable, ssh
+from course_magics.machines.machine import Machine, Machines, change
 from course_magics.machines.text import Lines
 from course_magics.machines.vagrantfile import _place
 from course_magics.magics.grammar import parse
@@ -351,3 +352,39 @@ def test_help_of_every_word(ip: InteractiveShell) -> None:
         found = ip.run_cell(f"%vagrant {word.name} --help")
         assert not isinstance(found.error_in_exec, CourseError)
         assert word.summary in str(found.result)
+
+
+def test_vagrants_docker_provider_uses_the_engine_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course_magics.engine.in_use", lambda: None)
+    assert not any(key.startswith("DOCKER") for key in program.environment())
+    one = Engine("one", "unix:///run/one.sock", "by its name", None)  # type: ignore[arg-type]
+    monkeypatch.setattr("course_magics.engine.in_use", lambda: one)
+    found = program.environment()
+    assert found["DOCKER_HOST"] == "unix:///run/one.sock"
+    assert found["DOCKER_CONTEXT"] == found["DOCKER_CERT_PATH"] == "", "nothing leads elsewhere"
+
+
+def test_up_is_tried_again_where_somebody_elses_container_went(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lost = 'Command: ["docker", "inspect", "0f"]\n\nStderr: Error: No such object: 0f'
+    said = [lost, lost, "", "no such image", lost]
+    tried = []
+
+    def stream(folder: Path, words: list[str], out: object, line: str) -> str:
+        tried.append(words[0])
+        if detail := said.pop(0):
+            raise MachineError("vagrant could not do that", detail=detail)
+        return ""
+
+    monkeypatch.setattr(program, "stream", stream)
+    monkeypatch.setattr(ensure, "provider_known", lambda: None)
+    monkeypatch.setattr(ensure, "box_known", lambda *_: None)
+    monkeypatch.setattr(project, "states", lambda *_: [])
+    change(tmp_path, ["up"])
+    assert tried == ["up"] * 3
+    with pytest.raises(MachineError):
+        change(tmp_path, ["up"])  # another fault ends it at once
+    with pytest.raises(MachineError):
+        change(tmp_path, ["halt"])
+    assert not said

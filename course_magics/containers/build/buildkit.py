@@ -78,7 +78,7 @@ def build(
     if options.output:
         result.notes.append(f"written: {' '.join(options.output)}")
     if result.image:
-        _layer_sizes(api, result)
+        _layer_sizes(api, result, options.target)
 
 
 def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
@@ -271,10 +271,11 @@ def _seconds(started: str | None, completed: str) -> float:
     return max((last - first).total_seconds(), 0.0)
 
 
-def _layer_sizes(api: APIClient, result: Build) -> None:
+def _layer_sizes(api: APIClient, result: Build, target: str | None) -> None:
     """Sizes from the image's history, and a state for the steps that only change configuration.
 
     BuildKit has no vertex for CMD, ENV and the like: such a step is as fresh as the one before it.
+    Steps behind the target stay as they are: nobody has begun them.
     """
     from course_magics.engine.stream import request
 
@@ -296,8 +297,11 @@ def _layer_sizes(api: APIClient, result: Build) -> None:
             step.size = sum(int(h["Size"]) for h in entries[len(own) :])
     previous: dict[int, str] = {}
     based = False
+    last = _stage(result, target)
     for step in result.steps:
         stage = step.instruction.stage
+        if stage > last:
+            break
         based = based or step.instruction.keyword == "FROM"
         if step.state == "waiting" and (step.instruction.keyword == "FROM" or not based):
             step.state = "base"  # also an ARG before the first FROM
@@ -306,3 +310,12 @@ def _layer_sizes(api: APIClient, result: Build) -> None:
             step.state = "built" if before == "built" else "cached"
         elif step.state in ("built", "cached"):
             previous[stage] = step.state
+
+
+def _stage(result: Build, target: str | None) -> int:
+    """The number of the stage called `target` (or its number, as text); the last without one."""
+    last = max((s.instruction.stage for s in result.steps), default=0)
+    if not target:
+        return last
+    named = {s.instruction.stage_name.lower(): s.instruction.stage for s in result.steps}
+    return named.get(target.lower(), int(target) if target.isdigit() else last)

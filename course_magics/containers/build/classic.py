@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from course_magics.containers.build.build import BuildOptions
 
-_STEP = re.compile(r"Step (\d+)/\d+ : ")
+_STEP = re.compile(r"Step (\d+)/(\d+) : ")
 #: Podman counts within each stage: "[2/2] STEP 1/3: FROM x", then "--> Using cache ID" or "--> ID".
 _PODMAN_STEP = re.compile(r"(?:\[(\d+)/\d+\] )?STEP (\d+)/\d+: (.*)")
 _PODMAN_IMAGE = re.compile(r"--> (Using cache )?([0-9a-f]{11,64})\n")
@@ -145,11 +145,13 @@ class _Reader:
             else:
                 self._step_ended(match[2])
         elif match := _STEP.match(text):
-            # The label that we add is a step of its own behind the cell's: not shown.
             number = int(match[1]) - 1
             if self.step and self.step.state == "running":
                 self.step.end("base")  # an ARG before the first FROM makes no image
-            self.step = self.result.steps[number] if number < len(self.result.steps) else None
+            # The last one is the label that we add, which the cell does not have. With --target,
+            # the cell has other steps behind it.
+            ours = match[1] == match[2] or number >= len(self.result.steps)
+            self.step = None if ours else self.result.steps[number]
             self.cached = False
             if self.step:
                 self.step.begin()

@@ -137,7 +137,7 @@ class Build(Shown):
         if self.image:
             name = self.tags[0] if self.tags else "image"
             counted = len(self.counted)
-            cached = f"{self.cached} of {counted} steps cached" if counted else "nothing to do"
+            cached = f"{self.cached} of {counted} steps cached" if counted else "no step of its own"
             layers = f"{self.layers} layer{'s' * (self.layers != 1)}"
             words = f"{name}: {show_bytes(self.size)} in {layers}, {cached}"
             blocks.append(Line(words, "good"))

@@ -26,9 +26,6 @@ _INSTALL = {
 #: For the program's own output: no colours and no cursor movements, a line for each change.
 _PLAIN = ("--ansi", "never", "--progress", "plain")
 
-#: What would name another engine than the one in use; empty is the same as unset.
-_OTHERS = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
-
 
 def cached() -> Path:
     """Where `course-magics compose fetch` puts the command."""
@@ -87,7 +84,7 @@ def _is_current(command: str) -> bool:
 
 def environment() -> dict[str, str]:
     """What makes docker's own programs talk to the engine in use, and to no other."""
-    return {**dict.fromkeys(_OTHERS, ""), **engine.current().environment}
+    return {**dict.fromkeys(engine.OTHERS, ""), **engine.current().environment}
 
 
 def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) -> int:
@@ -96,9 +93,11 @@ def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) 
     project: None for a word that needs none. KeyboardInterrupt passes through when it has ended.
     """
     before = project.words() if project is not None else []
+    # A folder that was removed must not keep the project from being taken down.
+    folder = project.folder if project is not None and project.folder.is_dir() else None
     return process.run(
         [str(find()), *_PLAIN, *before, *words],
-        folder=project.folder if project is not None else None,
+        folder=folder,
         env=environment(),
         out=out,
         err=err,

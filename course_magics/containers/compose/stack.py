@@ -146,7 +146,7 @@ def no_service(name: str, known: Sequence[str]) -> EngineError:
 
 
 def container_of(project: Project, service: str, index: int | None, line: str) -> dict[str, Any]:
-    """The running container of a service, the first or the `index`th. Raises EngineError."""
+    """A service's running container, the first or that with number `index`. Raises EngineError."""
     found = listed(project.name)
     own = [c for c in found if c["Labels"].get(SERVICE) == service]
     if index is not None:

@@ -58,9 +58,9 @@ class Lint(Table):
                     blocks.append(Pre("\n".join(plain)))
                     plain = []
                 told = f"     ^ {finding.level} {finding.rule}: {finding.reason}"
-                blocks.append(Line(told, _TONES[finding.level]))
+                blocks.append(Pre(told, _TONES[finding.level]))
                 if finding.fix:
-                    blocks.append(Line(f"       → {finding.fix}", "dim"))
+                    blocks.append(Pre(f"       → {finding.fix}", "dim"))
         if plain:
             blocks.append(Pre("\n".join(plain)))
         counts = [(sum(f.level == level for f in self.findings), level) for level in LEVELS]

@@ -97,7 +97,8 @@ def _bases(steps: Sequence[Instruction]) -> Found:
                 told = f"${name} is not declared before the first FROM, so it is empty here"
                 yield _one(at, "UndefinedArgInFrom", "error", told, fix)
         for name, value in declared.items():
-            image = re.sub(rf"\$(\{{{name}\}}|{name}\b)", value, image)
+            if value:  # else only --build-arg gives one, and nothing is known of the image
+                image = re.sub(rf"\$(\{{{name}\}}|{name}\b)", value, image)
         last = image.rpartition("/")[2]
         ours = image.startswith("course/")  # the course's bases have one version
         if not ("$" in image or "@" in image or ours or image in ("scratch", *named)):

@@ -21,6 +21,9 @@ from course_magics.errors import EngineError, OptionError
 if TYPE_CHECKING:
     from docker import APIClient
 
+#: How often a change is sent before the manager's "update out of sequence" counts.
+_TRIES = 4
+
 
 class Service(Shown):
     """A service as it was left. name, id; ready and wanted: its tasks; None when not waited for."""
@@ -210,24 +213,9 @@ def _changed(
     watch: Watch | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Service:
-    from docker.errors import APIError
-
     with managing(line) as api:
-        found = find(api, "service", name)
+        found = _sent(api, name, change, line, flags or {})
         made = found["Spec"]
-        params = {"version": found["Version"]["Index"]}
-        headers = _auth(api, made["TaskTemplate"]["ContainerSpec"]["Image"], flags or {})
-        if change is None:
-            params["rollback"] = "previous"
-        else:
-            change(api, made)
-        try:
-            path = f"/services/{found['ID']}/update"
-            request(api, "POST", path, params=params, json=made, headers=headers)
-        except APIError as error:
-            if change is None and "previous spec" in str(error.explanation).lower():
-                raise EngineError(f"{name} has not been changed yet", command=line) from None
-            raise
         now = find(api, "service", found["ID"])["Spec"]
         image = now["TaskTemplate"]["ContainerSpec"]["Image"].partition("@")[0]
         service = Service(now["Name"], found["ID"], image, line)
@@ -236,6 +224,38 @@ def _changed(
         if not detach:
             service.progress = converge.wait(api, found["ID"], line, watch)
     return service
+
+
+def _sent(
+    api: APIClient, name: str, change: Any, line: str, flags: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Send the change to the manager; returns the service as it was read, with the change in it.
+
+    Its version must be the newest, and the manager counts it up by itself when it notes that an
+    update has ended: read again then, as whoever types the line once more would have it.
+    """
+    from docker.errors import APIError
+
+    for attempt in range(_TRIES):
+        found = find(api, "service", name)
+        params = {"version": found["Version"]["Index"]}
+        headers = _auth(api, found["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"], flags)
+        if change is None:
+            params["rollback"] = "previous"
+        else:
+            change(api, found["Spec"])
+        try:
+            path = f"/services/{found['ID']}/update"
+            request(api, "POST", path, params=params, json=found["Spec"], headers=headers)
+            break
+        except APIError as error:
+            words = str(error.explanation).lower()
+            if "out of sequence" in words and attempt < _TRIES - 1:
+                continue
+            if change is None and "previous spec" in words:
+                raise EngineError(f"{name} has not been changed yet", command=line) from None
+            raise
+    return found
 
 
 def remove(names: Sequence[str], line: str) -> Done:

@@ -58,7 +58,10 @@ class Lease:
         """Until the engine answers; `say` is told each step. Raises EngineError when it fails."""
         self._connection.settimeout(_STARTING)
         while True:
-            message = self._read()
+            try:
+                message = self._read()
+            except (EngineError, ConnectionError):  # it ended before this process could hear why
+                message = {"failed": why_it_ended() or "its keeper has ended"}
             if "ready" in message:
                 self.facts = message["ready"]
                 return

@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.ports import Ports
-from course_magics.errors import CourseError
+from course_magics.errors import CourseError, EngineError
 
 #: How often the machine is looked at (seconds).
 _LOOK = 2.0
@@ -62,8 +63,10 @@ class Keeper:
             tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.ports.follow())]
             await self._over.wait()
         except CourseError as error:
-            self._broadcast({"failed": error.message, "detail": error.detail, "hint": error.hint})
-            self._note(error.message, error.detail)
+            self._fail(error)
+        except Exception as error:  # whatever it is, those who wait are told; the log has it whole
+            self._fail(EngineError(f"{type(error).__name__}: {error}"))
+            traceback.print_exc()
         finally:
             for task in tasks:
                 task.cancel()
@@ -104,6 +107,10 @@ class Keeper:
                 self._over.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.machine.wait(), _LOOK)
+
+    def _fail(self, error: CourseError) -> None:
+        self._broadcast({"failed": error.message, "detail": error.detail, "hint": error.hint})
+        self._note(error.message, error.detail)
 
     def _note(self, why: str, detail: str | None = None) -> None:
         self.files.ended.write_text(json.dumps({"why": why, "detail": detail, "at": time.time()}))

@@ -133,7 +133,8 @@ class Machine:
                 start_new_session=True,
             )  # fmt: skip
         self._qmp = await asyncio.to_thread(self._connect)
-        self.files.monitor.chmod(0o600)
+        with contextlib.suppress(FileNotFoundError):  # QEMU has ended meanwhile, as is seen below
+            self.files.monitor.chmod(0o600)
         end = time.monotonic() + _LOAD
         while (status := (await self.monitor("query-status"))["status"]) != "running":
             if status == "paused":  # as it was saved

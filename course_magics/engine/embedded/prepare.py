@@ -30,6 +30,7 @@ from course_magics.guest import keys
 from course_magics.guest.bases import BASES
 from course_magics.guest.build import build_guest, clear_unfinished, installed_guest, locked
 from course_magics.guest.debs import unpack
+from course_magics.guest.images import IMAGES
 from course_magics.guest.launch import Machine as Booted
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import Say, run
@@ -124,7 +125,7 @@ def wanted_hash() -> str | None:
 def _hash(guest: Guest) -> str:
     inputs = [
         _REVISION, guest.hash, guest.data["ssh_host_keys"], _SUITE, _PROGRAMS, _inside(),
-        [(name, base.hash) for name, base in BASES.items()], MEMORY_MB, CPUS, _WARM_UP,
+        [(name, BASES[name].hash) for name in IMAGES], MEMORY_MB, CPUS, _WARM_UP,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 

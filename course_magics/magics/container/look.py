@@ -90,6 +90,10 @@ def _cp(call: Call) -> Any:
 
 
 def _panel(call: Call) -> Any:
+    if call.diagram:
+        from course_magics.widgets.lifecycle import diagram_of
+
+        return diagram_of(call.args[0])
     from course_magics.widgets.container import panel_of
 
     return panel_of(call.args[0])
@@ -249,7 +253,9 @@ WORDS = (
         "panel",
         "a container's state, log and buttons, as a widget (ours, not docker's)",
         "CONTAINER",
+        (Flag("--diagram", "the states of its life, a picture that follows it"),),
         offers=("container",),
+        examples=("%container panel web", "%container panel --diagram web"),
         handler=_panel,
     ),
 )
