@@ -22,6 +22,9 @@ def add(words: Words) -> None:
     fetch.add_argument("--sha256", required=True, help="the file's SHA-256 in hex")
     fetch.set_defaults(run=_fetch)
     words.add_parser("box", help="add it to Vagrant as course/debian12").set_defaults(run=_box)
+    lxc = words.add_parser("lxc", help="fetch LXC out of Debian's packages, for notebook 11")
+    lxc.add_argument("--force", action="store_true", help="also where it is here already")
+    lxc.set_defaults(run=_lxc)
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -40,3 +43,9 @@ def _box(args: argparse.Namespace) -> None:
     from course_magics import guest
 
     guest.ensure_box(say)
+
+
+def _lxc(args: argparse.Namespace) -> None:
+    from course_magics.guest.lxc import fetch
+
+    fetch(say, force=args.force)
