@@ -50,6 +50,11 @@ class CourseMagics(SingletonConfigurable):
     service_wait = Int(
         60, min=1, help="Seconds that `service create` and `update` wait for tasks that do not run."
     ).tag(config=True)
+    lessons = Unicode(
+        "",
+        help="Folder that holds `exercises/` and `quizzes/`; empty: as COURSE_LESSONS says, else "
+        "the nearest, from the notebook's folder upwards.",
+    ).tag(config=True)
     output_limit = Int(
         1_000_000, min=1000, help="Bytes of a stream shown in a cell before its middle is left out."
     ).tag(config=True)

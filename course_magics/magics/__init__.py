@@ -20,6 +20,12 @@ MAGICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vagrantfile": ("vagrantfile", ("line", "cell")),
     "engine": ("engine", ("line",)),
     "doctor": ("doctor", ("line",)),
+    "measure": ("measure", ("line",)),
+    "lesson": ("lessons.lesson", ("line",)),
+    "check": ("lessons.check", ("line",)),
+    "hint": ("lessons.hint", ("line",)),
+    "solution": ("lessons.solution", ("line",)),
+    "quiz": ("lessons.quiz", ("line",)),
 }
 
 _replaced: dict[tuple[str, str], Any] = {}

@@ -145,7 +145,9 @@ def _after(
     """What may stand after a word of the magic's."""
     word, rest = found
     if not tokens and not raw.startswith("-") and (words := _words(magic, tokens, raw)):
-        return Found(raw, [*words, *(_flags(word, State(), raw) if not raw else [])])
+        # `%lesson`: a word or, at the same place, the argument of the word without a name
+        also = _put(raw, kind, asked).offers if (kind := word.offer(0)) else []
+        return Found(raw, [*also, *words, *(_flags(word, State(), raw) if not raw else [])])
     if not rest and raw and tokens and (more := group(magic, " ".join(tokens))):
         return Found(raw, begun(((n, w.summary) for n, w in more.items()), raw))
     now = state(magic, word, rest)

@@ -348,6 +348,24 @@ def _compose_file(asked: Asked) -> list[str]:
     return (found.text or "").splitlines()
 
 
+def _exercises(asked: Asked) -> list[Offer]:
+    from course_magics.lessons import overview
+
+    return [Offer(str(row["exercise"]), str(row["task"])) for row in overview.listed()]
+
+
+def _quizzes(asked: Asked) -> list[Offer]:
+    from course_magics.lessons import find
+
+    return [Offer(name, "quiz") for name in find.quizzes()]
+
+
+def _experiments(asked: Asked) -> list[Offer]:
+    from course_magics.experiments import NAMES
+
+    return [Offer(name, "experiment") for name in NAMES]
+
+
 _SOURCES: dict[str, Source] = {
     "container": _containers,
     "container:": _container_paths,
@@ -367,6 +385,9 @@ _SOURCES: dict[str, Source] = {
     "name": variables,
     "stage": stages,
     "build-arg": _build_args,
+    "exercise": _exercises,
+    "experiment": _experiments,
+    "quiz": _quizzes,
 }
 #: Every name that `offers` in the grammar may use.
 KINDS = frozenset(_SOURCES) | names.KINDS

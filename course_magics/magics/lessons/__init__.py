@@ -1,0 +1,1 @@
+"""`%lesson`, `%check`, `%hint`, `%solution` and `%quiz`."""
