@@ -5,11 +5,37 @@ from __future__ import annotations
 import argparse
 import sys
 
-from course_magics.cli import compose, doctor, engine, guest, host, images, registry, swarm
+from course_magics.cli import (
+    compose,
+    doctor,
+    engine,
+    guest,
+    host,
+    images,
+    lesson,
+    measure,
+    progress,
+    registry,
+    swarm,
+    test,
+)
 from course_magics.errors import CourseError
 
 #: One module for each noun; its `add` declares the noun's words.
-_NOUNS = (doctor, guest, engine, host, images, registry, swarm, compose)
+_NOUNS = (
+    doctor,
+    guest,
+    engine,
+    host,
+    images,
+    measure,
+    registry,
+    swarm,
+    compose,
+    lesson,
+    progress,
+    test,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,43 @@
+"""`make docs`: the site made from notebooks, pages and docstrings. Nothing is fetched or run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from course_magics.errors import OptionError
+
+#: What lies beside notebooks and is no part of the site.
+_LEFT_OUT = shutil.ignore_patterns("machines", ".*", "__pycache__")
+
+
+def make(root: Path, out: Path) -> int:
+    """Build it into `out` from the repository `root`; returns Sphinx's status, 0 when all is well.
+
+    A warning is a failure. The sources are laid together in OUT-source, so that a page can show a
+    notebook and a link from one to the other holds.
+    """
+    try:
+        from sphinx.cmd.build import main as sphinx
+    except ImportError:
+        raise OptionError(
+            "the site needs Sphinx", hint="pip install 'course-magics[docs]'"
+        ) from None
+    source = out.with_name(f"{out.name}-source")
+    lay(root, source)
+    return int(
+        sphinx(["-q", "-W", "--keep-going", "-E", "-j", "2", "-b", "html", str(source), str(out)])
+    )
+
+
+def lay(root: Path, source: Path) -> None:
+    """Put pages and notebooks into the folder `source`, emptied first."""
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(root / "docs", source, ignore=_LEFT_OUT)
+    shutil.copytree(root / "notebooks", source / "notebooks", ignore=_LEFT_OUT)
+    for path in (source / "notebooks").glob("*.ipynb"):
+        book = json.loads(path.read_text("utf-8"))
+        # How its cells are coloured: a kernel says so when it runs, and nothing runs here.
+        book["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+        path.write_text(json.dumps(book), "utf-8")
