@@ -1,8 +1,9 @@
 # The project's front door. Each target sets up what it needs first.
 VENV ?= .venv
+NOTEBOOKS ?= notebooks
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help setup setup-test run lab test bench store clean
+.PHONY: help setup setup-test run lab test bench store slides docs clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,8 +14,8 @@ setup: ## install what is missing, make .venv, build the guest, the images, the 
 setup-test: # the same, and what the tests need: Docker, a browser
 	@bash .ci/setup "$(VENV)" test
 
-run: setup ## run all notebooks, write build/*.html, end with a table
-	@python -m course_magics.course run notebooks --out build
+run: setup ## run all notebooks (or NOTEBOOKS=…), write build/*.html, end with a table
+	@python -m course_magics.course run $(NOTEBOOKS) --out build
 
 lab: setup ## open the notebooks in JupyterLab
 	@cd notebooks && jupyter lab --ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -27,6 +28,12 @@ bench: setup-test ## the magics beside the plain commands, as ratios
 
 store: setup ## run the notebooks and store their outputs in them
 	@python -m course_magics.course store notebooks
+
+slides: setup ## the notebooks as slides in build/slides, for a browser without network
+	@python -m course_magics.course slides notebooks --out build/slides
+
+docs: setup ## the site of notebooks, pages and API in build/docs
+	@python -m course_magics.course docs --out build/docs
 
 clean: ## remove build/, .venv, the notebooks' machines and the dockerd that setup started
 	@bash .ci/clean "$(VENV)"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.testing.globalipapp import start_ipython
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from course_magics import engine
 
@@ -21,6 +24,17 @@ _MARKS = {
     "embedded": "QEMU",
     "binder": "a Docker engine",
 }
+#: Where the tests' own progress goes.
+_PROGRESS = tempfile.TemporaryDirectory(prefix="course-progress-")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Nobody's real progress is touched, nor read: also not by the kernels that tests start.
+
+    Before any fixture, for each test: nbval's plugin puts the variable back (course/session.py).
+    """
+    os.environ["COURSE_PROGRESS"] = f"{_PROGRESS.name}/progress.json"
 
 
 def _lacks(mark: str) -> str | None:
@@ -46,6 +60,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 lacks[mark] = _lacks(mark)
             if lacks[mark] and os.environ.get("COURSE_REQUIRE") != "all":
                 item.add_marker(pytest.mark.skip(reason=f"needs {need}: {lacks[mark]}"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Whatever --dist says: a worker takes a file at a time, and one all files that boot machines.
+
+    Machines are slow in emulation: two workers that boot some share the same cores, and what waits
+    for a machine runs out of time. (xdist's own groups do nothing under pytest 9.2.)
+    """
+    return _Machines(config, log)
+
+
+class _Machines(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "machines" if "machine" in file else file
 
 
 @pytest.hookimpl(hookwrapper=True)
