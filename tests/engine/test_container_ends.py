@@ -10,12 +10,13 @@ from contextlib import contextmanager
 
 import docker
 import pytest
+import requests
 
 from course_magics import labels
 from course_magics.containers import create, run
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap
-from course_magics.errors import Interrupted
+from course_magics.errors import EngineError, Interrupted
 
 from .conftest import Cell, exists
 
@@ -141,3 +142,31 @@ def test_what_was_not_there_was_not_removed(cell: Cell) -> None:
     assert (done.names, done.absent) == (["test-there"], ["test-never"])
     assert str(done).split("\n")[:2] == ["removed test-there", "there was no test-never"]
     assert str(cell("%container rm -f test-never").result).startswith("there was no test-never\n$")
+
+
+def test_a_container_said_to_be_removed_has_gone(api: docker.APIClient) -> None:
+    """--rm has the engine remove it already: the refusal of a second removal is not its end."""
+    for pause in range(20):
+        host = api.create_host_config(auto_remove=True)
+        id = api.create_container("course/busybox", ["sleep", "900"], host_config=host)["Id"]
+        api.start(id)
+        api.kill(id)
+        time.sleep(pause / 5000)
+        run._remove(api, id)
+        assert not api.containers(all=True, filters={"id": id})
+
+
+def test_a_container_that_the_engine_goes_on_removing_is_told() -> None:
+    """Faults put in: another removal goes on, and does not come to its end."""
+
+    class Stuck:
+        def remove_container(self, id: str, *, force: bool) -> None:
+            response = requests.Response()
+            response.status_code = 409
+            raise docker.errors.APIError("removal is already in progress", response)
+
+        def wait(self, id: str, **_: object) -> None:
+            raise requests.exceptions.ReadTimeout
+
+    with pytest.raises(EngineError, match="has not removed the container 0123456789ab yet"):
+        run._remove(Stuck(), "0123456789abcdef")  # type: ignore[arg-type]
