@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 IMAGE = "course/busybox"
 SUBJECTS = ("process", "container", "machine")
+#: After so long no run is begun that is not needed, so that all is over within a minute (seconds).
+_ENOUGH = 50.0
 #: done, of how many, and what is going on.
 Progress = Callable[[int, int, str], object]
 
@@ -124,6 +126,8 @@ class Lab:
         self._repeat = repeat
         self._progress = progress
         self._done, self._total = 0, 1
+        self._begun = clock()
+        self._cut = False
         self._folder = Path(tempfile.mkdtemp(prefix="course-measure-"))
         self._containers: list[str] = []
         self._vagrant: Vagrant | None = None
@@ -135,6 +139,20 @@ class Lab:
     def runs(self, usual: int, quick: int) -> int:
         """How many times to measure."""
         return self._repeat or (quick if self.quick else usual)
+
+    def times(self, runs: int) -> Iterator[int]:
+        """The numbers of the runs: at least one, no further one that the minute has no room for.
+
+        With `repeat` all of them, however long they take.
+        """
+        begun = clock()
+        for n in range(runs):
+            last, begun = clock() - begun, clock()
+            if n and self._repeat is None and begun + last - self._begun > _ENOUGH:
+                self._cut = True
+                self._done = min(self._done + runs - n, self._total)
+                return
+            yield n
 
     def expect(self, steps: int) -> None:
         """The experiment will have so many steps."""
@@ -287,6 +305,10 @@ class Lab:
         """Names and values for the result: how and on what it was measured."""
         said = f"median of {runs}; the spread is the smallest and the largest"
         facts = [("measured", "1 run" if runs == "1 run" else said)]
+        if self._cut:
+            facts.append(
+                ("", "fewer runs where a minute was not enough: --repeat N takes its time")
+            )
         facts += lines
         facts.append(("process", f"this computer: {_cpu()}, kernel {platform.release()}"))
         if "container" not in self.missing:

@@ -32,7 +32,7 @@ def run(lab: Lab) -> Measurement:
         with lab.noting(name), way(lab, size) as port:
             subject = lab.subject(name)
             emulated, note = subject.emulated, subject.note
-            for n in range(runs):
+            for n in lab.times(runs):
                 with lab.step(f"{name}: fetch {n + 1} of {runs}"):
                     values.append(_fetch(port, size))
         missing = lab.missing.get(name, "")

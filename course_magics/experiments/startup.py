@@ -24,7 +24,7 @@ def _process(lab: Lab, runs: int) -> Series:
     values = []
     with lab.noting("process"):
         program = Process(lab.program)
-        for n in range(runs):
+        for n in lab.times(runs):
             with lab.step(f"process: start {n + 1} of {runs}"):
                 begun = clock()
                 program.run("echo ready")
@@ -36,7 +36,7 @@ def _container(lab: Lab, runs: int) -> Series:
     values, emulated, note = [], False, ""
     with lab.noting("container"):
         emulated, note = lab.engine_emulated
-        for n in range(runs):
+        for n in lab.times(runs):
             with lab.step(f"container: start {n + 1} of {runs}"):
                 begun = clock()
                 id = lab.new_container(["echo", "ready"])
@@ -54,7 +54,7 @@ def _machine(lab: Lab, runs: int, boots: int) -> list[Series]:
         vagrant = lab.vagrant
         for cold, times in ((True, boots), (False, runs)):
             word = "cold boot" if cold else "start"
-            for n in range(times):
+            for n in lab.times(times):
                 if vagrant.running:
                     vagrant.destroy()
                 with lab.step(f"machine: {word} {n + 1} of {times}"):

@@ -34,7 +34,7 @@ def series(
             subject = lab.subject(name)
             emulated, note = subject.emulated, subject.note
             for what, (script, amount) in works.items():
-                for n in range(runs):
+                for n in lab.times(runs):
                     with lab.step(f"{name}: {what or 'run'} {n + 1} of {runs}"):
                         seconds = took(subject, script)
                         rate = quantity.unit.endswith("/s")

@@ -247,3 +247,25 @@ def test_a_file_with_two_names_is_counted_once(tmp_path: Path) -> None:
     known: set[tuple[int, int]] = set()
     assert disk.taken(box, known) == 8192
     assert disk.taken(machine, known) == 4096
+
+
+@pytest.mark.parametrize(
+    ("repeat", "took", "begun"),
+    [(None, 12.0, [0, 1, 2, 3]), (None, 70.0, [0]), (5, 70.0, [0, 1, 2, 3, 4])],
+)
+def test_no_run_is_begun_that_the_minute_has_no_room_for(
+    monkeypatch: pytest.MonkeyPatch, repeat: int | None, took: float, begun: list[int]
+) -> None:
+    """Runs of so many seconds, by a clock of the test's; `--repeat` takes all."""
+    now = [100.0]
+    monkeypatch.setattr(lab, "clock", lambda: now[0])
+    monkeypatch.setattr(lab.engine, "current", lambda: (_ for _ in ()).throw(MachineError("none")))
+    place = lab.Lab(repeat=repeat)
+    place.expect(5)
+    found = []
+    for n in place.times(place.runs(5, 5)):
+        found.append(n)
+        now[0] += took
+    place.close()
+    assert found == begun
+    assert ("--repeat N takes its time" in str(place.how("5 runs"))) == (repeat is None)
