@@ -22,9 +22,6 @@ from course_magics.streams import Stream
 if TYPE_CHECKING:
     from docker import APIClient
 
-#: How long the engine may take to remove a container that it is removing already (seconds).
-_REMOVAL = 10
-
 
 def run_detached(
     image: str,
@@ -240,7 +237,6 @@ def _left(api: APIClient, id: str) -> str:
 
 def _remove(api: APIClient, id: str) -> None:
     """Remove, and return when it has gone, also where --rm has the engine at it already."""
-    import requests
     from docker.errors import APIError
 
     try:
@@ -249,9 +245,7 @@ def _remove(api: APIClient, id: str) -> None:
         except APIError as error:
             if error.status_code != 409:
                 raise
-            api.wait(id, condition="removed", timeout=_REMOVAL)
+            api.wait(id, condition="removed")
     except APIError as error:
         if error.status_code != 404:
             raise EngineError(f"the container {id[:12]} could not be removed: {error}") from None
-    except requests.exceptions.RequestException:
-        raise EngineError(f"the engine has not removed the container {id[:12]} yet") from None

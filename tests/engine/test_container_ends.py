@@ -10,13 +10,12 @@ from contextlib import contextmanager
 
 import docker
 import pytest
-import requests
 
 from course_magics import labels
 from course_magics.containers import create, run
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap
-from course_magics.errors import EngineError, Interrupted
+from course_magics.errors import Interrupted
 
 from .conftest import Cell, exists
 
@@ -154,19 +153,3 @@ def test_a_container_said_to_be_removed_has_gone(api: docker.APIClient) -> None:
         time.sleep(pause / 5000)
         run._remove(api, id)
         assert not api.containers(all=True, filters={"id": id})
-
-
-def test_a_container_that_the_engine_goes_on_removing_is_told() -> None:
-    """Faults put in: another removal goes on, and does not come to its end."""
-
-    class Stuck:
-        def remove_container(self, id: str, *, force: bool) -> None:
-            response = requests.Response()
-            response.status_code = 409
-            raise docker.errors.APIError("removal is already in progress", response)
-
-        def wait(self, id: str, **_: object) -> None:
-            raise requests.exceptions.ReadTimeout
-
-    with pytest.raises(EngineError, match="has not removed the container 0123456789ab yet"):
-        run._remove(Stuck(), "0123456789abcdef")  # type: ignore[arg-type]
