@@ -72,11 +72,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def fetch(port: int) -> bytes:
+def fetch(port: int, path: str = "") -> bytes:
     end = time.monotonic() + 20
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
                 return bytes(answer.read())
         except OSError:
             if time.monotonic() > end:
@@ -184,6 +184,15 @@ def test_a_published_port_is_reached_here(cell: Cell) -> None:
                 break
             assert time.monotonic() < end, "the port stayed open"
             time.sleep(0.1)
+
+
+def test_a_port_that_the_engine_chooses_is_no_connection_s(cell: Cell) -> None:
+    """Linux gives 32768 to 60999 to any connection of this computer: the port could be in use."""
+    cell("%container run -d --name chosen -p 80 course/busybox httpd -f -h /etc")
+    port = int(cell("%container port chosen 80").rpartition(":")[2].split()[0])
+    assert port > 60999
+    assert fetch(port, "hostname").strip()
+    cell("%container rm -f chosen")
 
 
 def test_a_port_in_use_here_is_refused(cell: Cell, fails: Cell) -> None:

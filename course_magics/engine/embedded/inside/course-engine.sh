@@ -26,9 +26,11 @@ echo 1 >/sys/kernel/rcu_expedited
 modprobe -a overlay bridge br_netfilter veth 9p 9pnet_virtio nf_tables nft_compat nft_chain_nat \
     nf_conntrack nf_nat xt_MASQUERADE xt_addrtype xt_conntrack xt_comment xt_nat xt_tcpudp 2>/dev/null
 # proxy_arp: QEMU's network sends what comes to a published port to the container's own address.
+# ip_local_port_range: dockerd takes from it the ports that it may choose itself. They are opened on the
+# reader's computer, too, where Linux gives 32768 to 60999 to any connection.
 sysctl -q -w net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1 \
     net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 \
-    net.ipv4.ping_group_range="0 2147483647"
+    net.ipv4.ping_group_range="0 2147483647" net.ipv4.ip_local_port_range="61000 65535"
 hostname -F /etc/hostname
 ulimit -n 65536
 /usr/sbin/sshd -D </dev/null >/dev/null 2>&1 &
