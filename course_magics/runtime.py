@@ -19,8 +19,13 @@ def state_dir() -> Path:
     own = os.environ.get("COURSE_STATE")
     if own:
         return Path(own).expanduser().absolute()
-    xdg = os.environ.get("XDG_STATE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "course-magics"
+    return xdg_folder("XDG_STATE_HOME", ".local/state")
+
+
+def xdg_folder(variable: str, usual: str) -> Path:
+    """Our folder in one of the XDG specification's. usual: where that is below the home folder."""
+    chosen = os.environ.get(variable)
+    return (Path(chosen) if chosen else Path.home() / usual) / "course-magics"
 
 
 def folder() -> Path:

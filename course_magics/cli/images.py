@@ -15,7 +15,9 @@ def add(words: Words) -> None:
     """Declare its words."""
     words = noun(words, "images", "the small base images that the notebooks use")
     build = words.add_parser("build", help="make them from Debian packages")
-    build.add_argument("names", nargs="*", help="busybox, debian, python (default: these), spark")
+    build.add_argument(
+        "names", nargs="*", help="busybox, debian, python (these if none); spark, qemu"
+    )
     build.add_argument("--force", action="store_true", help="build even if nothing has changed")
     build.set_defaults(run=_build)
 

@@ -140,10 +140,10 @@ class Lab:
         """How many times to measure."""
         return self._repeat or (quick if self.quick else usual)
 
-    def times(self, runs: int) -> Iterator[int]:
-        """The numbers of the runs: at least one, no further one that the minute has no room for.
+    def times(self, runs: int, words: str) -> Iterator[int]:
+        """The runs, each a step: at least one, no further one that the minute has no room for.
 
-        With `repeat` all of them, however long they take.
+        words: what is run, for the progress. With `repeat` all runs, however long they take.
         """
         begun = clock()
         for n in range(runs):
@@ -152,7 +152,8 @@ class Lab:
                 self._cut = True
                 self._done = min(self._done + runs - n, self._total)
                 return
-            yield n
+            with self.step(f"{words} {n + 1} of {runs}"):
+                yield n
 
     def expect(self, steps: int) -> None:
         """The experiment will have so many steps."""

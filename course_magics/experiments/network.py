@@ -32,9 +32,8 @@ def run(lab: Lab) -> Measurement:
         with lab.noting(name), way(lab, size) as port:
             subject = lab.subject(name)
             emulated, note = subject.emulated, subject.note
-            for n in lab.times(runs):
-                with lab.step(f"{name}: fetch {n + 1} of {runs}"):
-                    values.append(_fetch(port, size))
+            for _ in lab.times(runs, f"{name}: fetch"):
+                values.append(_fetch(port, size))
         missing = lab.missing.get(name, "")
         series.append(Series(name, RATE, tuple(values), "", emulated, missing, note))
     how = lab.how(

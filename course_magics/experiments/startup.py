@@ -24,11 +24,10 @@ def _process(lab: Lab, runs: int) -> Series:
     values = []
     with lab.noting("process"):
         program = Process(lab.program)
-        for n in lab.times(runs):
-            with lab.step(f"process: start {n + 1} of {runs}"):
-                begun = clock()
-                program.run("echo ready")
-                values.append(clock() - begun)
+        for _ in lab.times(runs, "process: start"):
+            begun = clock()
+            program.run("echo ready")
+            values.append(clock() - begun)
     return Series("process", SECONDS, tuple(values), missing=lab.missing.get("process", ""))
 
 
@@ -36,13 +35,12 @@ def _container(lab: Lab, runs: int) -> Series:
     values, emulated, note = [], False, ""
     with lab.noting("container"):
         emulated, note = lab.engine_emulated
-        for n in lab.times(runs):
-            with lab.step(f"container: start {n + 1} of {runs}"):
-                begun = clock()
-                id = lab.new_container(["echo", "ready"])
-                lab.api.wait(id)
-                values.append(clock() - begun)
-                lab.remove_container(id)
+        for _ in lab.times(runs, "container: start"):
+            begun = clock()
+            id = lab.new_container(["echo", "ready"])
+            lab.api.wait(id)
+            values.append(clock() - begun)
+            lab.remove_container(id)
     missing = lab.missing.get("container", "")
     return Series("container", SECONDS, tuple(values), "", emulated, missing, note)
 
@@ -53,12 +51,10 @@ def _machine(lab: Lab, runs: int, boots: int) -> list[Series]:
     with lab.noting("machine"):
         vagrant = lab.vagrant
         for cold, times in ((True, boots), (False, runs)):
-            word = "cold boot" if cold else "start"
-            for n in lab.times(times):
+            for _ in lab.times(times, f"machine: {'cold boot' if cold else 'start'}"):
                 if vagrant.running:
                     vagrant.destroy()
-                with lab.step(f"machine: {word} {n + 1} of {times}"):
-                    values[cold].append(vagrant.up(cold=cold))
+                values[cold].append(vagrant.up(cold=cold))
         emulated, provider = vagrant.emulated, vagrant.provider
     missing = lab.missing.get("machine", "")
     if provider and provider != "qemu":  # the others have no snapshot to go on from

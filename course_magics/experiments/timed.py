@@ -34,11 +34,10 @@ def series(
             subject = lab.subject(name)
             emulated, note = subject.emulated, subject.note
             for what, (script, amount) in works.items():
-                for n in lab.times(runs):
-                    with lab.step(f"{name}: {what or 'run'} {n + 1} of {runs}"):
-                        seconds = took(subject, script)
-                        rate = quantity.unit.endswith("/s")
-                        values[what].append(amount / seconds if rate else seconds / amount)
+                for _ in lab.times(runs, f"{name}: {what or 'run'}"):
+                    seconds = took(subject, script)
+                    rate = quantity.unit.endswith("/s")
+                    values[what].append(amount / seconds if rate else seconds / amount)
         missing = lab.missing.get(name, "")
         found += [
             Series(name, quantity, tuple(values[what]), what, emulated, missing, note)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_magics import runtime
 from course_magics.errors import MachineError
 
 FORMAT = 1
@@ -19,8 +20,7 @@ def cache_dir() -> Path:
     own = os.environ.get("COURSE_CACHE")
     if own:
         return Path(own).expanduser()
-    xdg = os.environ.get("XDG_CACHE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".cache") / "course-magics"
+    return runtime.xdg_folder("XDG_CACHE_HOME", ".cache")
 
 
 @dataclass(frozen=True)

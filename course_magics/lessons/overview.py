@@ -36,6 +36,16 @@ class Part:
     hints: int = 0
     solution: bool = False
 
+    def row(self, passed: str) -> tuple[object, ...]:
+        """Its row in a table. passed: how that is told of its exercise, "" where it is not."""
+        return (
+            self.notebook,
+            (passed or "not yet") if self.exercise else "-",
+            f"{self.right} of {self.asked}" if self.quiz else "-",
+            self.hints,
+            "shown" if self.solution else "",
+        )
+
 
 class Current(Shown):
     """The current exercise and how far it is."""
@@ -87,16 +97,7 @@ class Overview(Listed):
     def blocks(self) -> Sequence[Block]:
         if not self.parts:
             return [Line("there are no exercises and no quizzes here")]
-        rows = [
-            (
-                p.notebook,
-                ("passed" if p.passed else "not yet") if p.exercise else "-",
-                f"{p.right} of {p.asked}" if p.quiz else "-",
-                p.hints,
-                "shown" if p.solution else "",
-            )
-            for p in self.parts
-        ]
+        rows = [p.row("passed" if p.passed else "") for p in self.parts]
         columns = ["notebook", "exercise", "quiz", "hints", "solution"]
         blocks: list[Block] = [Grid(columns, rows, frozenset({"hints"})), Line(self.summary)]
         return [*blocks, Line(self.note, "warn")] if self.note else blocks
@@ -127,16 +128,7 @@ class Certificate(Shown):
         return bool(self.parts) and not self.missing
 
     def blocks(self) -> Sequence[Block]:
-        rows = [
-            (
-                p.notebook,
-                p.passed[:10] or ("not yet" if p.exercise else "-"),
-                f"{p.right} of {p.asked}" if p.quiz else "-",
-                p.hints,
-                "shown" if p.solution else "",
-            )
-            for p in self.parts
-        ]
+        rows = [p.row(p.passed[:10]) for p in self.parts]
         columns = ["notebook", "exercise passed", "quiz", "hints", "solution"]
         whole = "The whole course is done." if self.complete else "Not the whole course is done."
         blocks: list[Block] = [

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course_magics import runtime
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -78,9 +80,7 @@ def path() -> Path:
     own = os.environ.get("COURSE_PROGRESS")
     if own:
         return Path(own).expanduser().absolute()
-    xdg = os.environ.get("XDG_DATA_HOME")
-    data = Path(xdg) if xdg else Path.home() / ".local" / "share"
-    return data / "course-magics" / "progress.json"
+    return runtime.xdg_folder("XDG_DATA_HOME", ".local/share") / "progress.json"
 
 
 def load() -> tuple[Book, str]:

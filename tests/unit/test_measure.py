@@ -263,7 +263,7 @@ def test_no_run_is_begun_that_the_minute_has_no_room_for(
     place = lab.Lab(repeat=repeat)
     place.expect(5)
     found = []
-    for n in place.times(place.runs(5, 5)):
+    for n in place.times(place.runs(5, 5), "process: run"):
         found.append(n)
         now[0] += took
     place.close()
