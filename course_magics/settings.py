@@ -33,6 +33,12 @@ class CourseMagics(SingletonConfigurable):
     engine_timeout = Int(
         60, min=1, help="Seconds that an engine may take for an answer; streams are not bounded."
     ).tag(config=True)
+    patience = Int(
+        60,
+        min=1,
+        help="Seconds that a wait goes on while nothing moves; as long as something does (a boot, "
+        "a service that converges, a download), it is not ended.",
+    ).tag(config=True)
     builder = Enum(
         ("", "classic", "buildkit"),
         "",

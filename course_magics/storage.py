@@ -1,0 +1,163 @@
+"""Files that must survive: written whole or not at all, and never deleted when unreadable."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from course_magics.errors import CourseError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there the embedded engine does not run either
+    fcntl = None  # type: ignore[assignment]
+
+#: What a file system without locks answers (some network and FUSE mounts).
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+def write_atomic(path: Path, data: str | bytes, *, mode: int | None = None) -> None:
+    """Replace the file `path` by `data`: afterwards it holds the old content or the new, whole.
+
+    The data is on the disk before the name changes, so that a power cut leaves no empty file.
+    A symbolic link stays one; what it points at is replaced. mode: the file's permission bits;
+    None keeps those of the file that is there, and gives a new one 0600. Raises OSError, and
+    then the old file is untouched.
+    """
+    path = Path(os.path.realpath(path))
+    if mode is None:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any, *, mode: int | None = None) -> None:
+    """`write_atomic` for a value as JSON."""
+    write_atomic(path, json.dumps(value, indent=1) + "\n", mode=mode)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None where there is no such file.
+
+    Raises ValueError when the file is empty, cut off, or holds something else. The caller sets
+    it aside (`set_aside`) or says what to do; it never deletes what the file described.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    value = json.loads(text.decode())
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return value
+
+
+def set_aside(path: Path) -> Path:
+    """Rename `path` (a file or folder): out of the way, but kept. Returns where it is now."""
+    when = time.strftime("%Y%m%d-%H%M%S")
+    target = path.with_name(f"{path.name}.aside-{when}")
+    number = 1
+    while os.path.lexists(target):
+        number += 1
+        target = path.with_name(f"{path.name}.aside-{when}-{number}")
+    path.rename(target)
+    return target
+
+
+def private_folder(path: Path) -> Path:
+    """Make the folder, and those above it that are missing, for this user alone (0700).
+
+    A folder that is there already and ours gets mode 0700, too. Raises OSError.
+    """
+    missing = []
+    place = path
+    while not place.exists() and place != place.parent:
+        missing.append(place)
+        place = place.parent
+    for place in reversed(missing):
+        place.mkdir(mode=0o700, exist_ok=True)
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != 0o700:
+        path.chmod(0o700)
+    return path
+
+
+def sync_folder(path: Path) -> None:
+    """Have a folder's names on the disk, where the system can do that."""
+    with contextlib.suppress(OSError):  # Windows opens no folder; some network mounts refuse
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Have a file that another program wrote on the disk. Raises OSError."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def lock(path: Path, *, wait: bool = True) -> IO[str] | None:
+    """Lock the file `path`; it stays locked until the file that comes back is closed.
+
+    wait: until it is free; else None comes back when somebody else has it. Raises CourseError
+    when the file system has no locks.
+    """
+    file = path.open("a")
+    if fcntl is None:
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        return None
+    except OSError as error:
+        file.close()
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise CourseError(
+            f"the file system of {path.parent} has no file locks",
+            detail=error.strerror,
+            hint="choose a folder on a local disk: COURSE_STATE=/path/to/folder",
+        ) from None
+    return file
+
+
+def trusted(path: Path) -> bool:
+    """Whether only this user and root can have written `path` (git's `safe.directory` rule).
+
+    False for a file or folder that somebody else owns or may write to; settings and exercises
+    are not taken from there. The user who called sudo counts as this user. A group may write
+    where it is root's or the one that this process runs in.
+    """
+    try:
+        about = path.stat()
+    except OSError:
+        return False
+    if os.name != "posix":
+        return True
+    mine = {os.getuid(), 0}
+    if os.getuid() == 0 and os.environ.get("SUDO_UID", "").isdigit():
+        mine.add(int(os.environ["SUDO_UID"]))
+    if about.st_uid not in mine or about.st_mode & stat.S_IWOTH:
+        return False
+    return not about.st_mode & stat.S_IWGRP or about.st_gid in (0, os.getgid())
