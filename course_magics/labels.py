@@ -7,9 +7,13 @@ import socket
 import uuid
 from pathlib import Path
 
+from course_magics import runs
+
 SESSION = "course-magics.session"
 NOTEBOOK = "course-magics.notebook"
 LESSON = "course-magics.lesson"
+#: Which headless run of a notebook made it (`runs.py`).
+RUN = "course-magics.run"
 #: On a built image. The same for every session: a session's own label would make the same cell
 #: another image in each kernel, and leave the old one behind without a name.
 IMAGE = "course-magics.image"
@@ -30,6 +34,8 @@ def ours(*, foreground: bool = False) -> dict[str, str]:
     lesson = os.environ.get("COURSE_LESSON", "")
     if lesson:
         labels[LESSON] = lesson
+    if runs.current():
+        labels[RUN] = runs.current()
     if foreground:
         labels[OWNER] = owner()
     return labels

@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
     write_times(outcomes, args.out, jobs)
     new = left(before, work) if before is not None else {}
     _tell(new)
-    return int(bool(new) or any(o.error for o in outcomes))
+    return int(bool(new) or any(not o.passed for o in outcomes))
 
 
 def _before(folders: list[Path]) -> Things | None:
@@ -93,7 +93,7 @@ def _before(folders: list[Path]) -> Things | None:
 def _store(args: argparse.Namespace) -> int:
     from course_magics.course.run import default_jobs, run
 
-    return int(any(o.error for o in run(args.places, None, args.jobs or default_jobs())))
+    return int(any(not o.passed for o in run(args.places, None, args.jobs or default_jobs())))
 
 
 def _lint(args: argparse.Namespace) -> int:
@@ -152,4 +152,4 @@ def _tell(new: Things) -> None:
     for line in told(new):
         print(line)
     if new:
-        print("%engine clean, in a notebook, removes what the course made on the engine")
+        print("or all at once, on the engine: %engine clean in a notebook")

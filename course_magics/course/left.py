@@ -1,23 +1,41 @@
-"""What notebooks have left behind: on the engine, as machines, as contexts."""
+"""What notebooks have left behind: on the engine, as machines, contexts, processes and so on."""
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
+from course_magics.course import undo
+from course_magics.course.undo import machines
 from course_magics.engine import contexts
 from course_magics.guest.bases import BASES
+from course_magics.machines import hosts
+from course_magics.patience import Patience
+from course_magics.registry.place import Place
+from course_magics.runtime import state_dir
 
 if TYPE_CHECKING:
+    import psutil
     from docker import APIClient
 
 #: The first part of the name of each image that a notebook builds.
 DEMO = "course-demo/"
-#: What removes itself as its kernel ends may still be at it (seconds).
+#: What removes itself as its kernel ends may still be at it (seconds without a change).
 _PATIENCE = 10
+#: Programs that notebooks start beside the kernel.
+_PROGRAMS = {
+    "qemu-system-x86_64",
+    "qemu-system-x86",
+    "dockerd",
+    "docker-registry",
+    "vagrant",
+    "ruby",
+}
 _ENGINE_OWN = {"bridge", "host", "none", "ingress", "docker_gwbridge"}
 
 #: Kind → names.
@@ -36,26 +54,63 @@ def things(folders: Iterable[Path], *, all: bool = False) -> Things:
         for name in contexts.names()
         if name != contexts.DEFAULT and (all or contexts.load(name).is_host)
     ]
-    found["machines"] = _machines(folders)
+    found["machines"] = [
+        f"{project.relative_to(folder.parent)} {name}"
+        for folder in folders
+        for project, name in machines(folder)
+    ]
+    found["hosts"] = hosts.names()
+    found["swarms"] = sorted(file.stem for file in (state_dir() / "swarms").glob("*.json"))
+    found["registries"] = ["registry"] if Place().running() is not None else []
+    found["processes"] = _processes(all)
     return {kind: sorted(names) for kind, names in found.items()}
 
 
 def left(before: Things, folders: Iterable[Path], *, all: bool = False) -> Things:
     """What is there now and was not before; kinds of which nothing is left are not in it."""
     folders = list(folders)
-    end = time.monotonic() + _PATIENCE
+    patience = Patience(_PATIENCE)
     while True:
         now = things(folders, all=all)
         new = {kind: sorted(set(names) - set(before.get(kind, ()))) for kind, names in now.items()}
         new = {kind: names for kind, names in new.items() if names}
-        if not new or time.monotonic() > end:
+        patience.saw(new)
+        if not new or patience.over:
             return new
         time.sleep(0.5)
 
 
+#: Kind → the command that removes one.
+_REMOVE = {
+    "containers": "docker rm -f {}",
+    "networks": "docker network rm {}",
+    "volumes": "docker volume rm {}",
+    "images": "docker rmi {}",
+    "services": "docker service rm {}",
+    "secrets": "docker secret rm {}",
+    "configs": "docker config rm {}",
+    "contexts": "docker context rm {}",
+    "hosts": "course-magics host rm {}",
+    "swarms": "course-magics swarm down --name {}",
+    "registries": "course-magics registry stop",
+    "swarm": "docker swarm leave --force",
+}
+
+
 def told(new: Things) -> list[str]:
-    """The same as lines."""
-    return [f"left behind: {kind}: {', '.join(names)}" for kind, names in new.items()]
+    """The same as lines, each with the command that removes it."""
+    lines = []
+    for kind, names in new.items():
+        for name in names:
+            if kind == "machines":
+                folder, _, machine = name.rpartition(" ")
+                command = f"cd {shlex.quote(folder)} && vagrant destroy -f {shlex.quote(machine)}"
+            elif kind == "processes":
+                command = f"kill {name.partition(' ')[0]}"
+            else:
+                command = _REMOVE.get(kind, "").format(shlex.quote(name))
+            lines.append(f"left behind: {kind}: {name}" + (f"  → {command}" if command else ""))
+    return lines
 
 
 def _on_engine(api: APIClient, all: bool) -> Things:
@@ -93,11 +148,21 @@ def _images(api: APIClient, all: bool) -> list[str]:
     return names
 
 
-def _machines(folders: Iterable[Path]) -> list[str]:
-    """Vagrant keeps a machine's id in .vagrant/machines/NAME/PROVIDER/id while it is there."""
-    found = []
-    for folder in folders:
-        for id in folder.glob("**/.vagrant/machines/*/*/id"):
-            project = id.parents[4]
-            found.append(f"{project.relative_to(folder.parent)} {id.parents[1].name}")
-    return found
+def _processes(all: bool) -> list[str]:
+    """Pid and name: what a run of a notebook has started; all: any engine, machine or registry.
+
+    The embedded engine is none of them: it serves all kernels and stops by itself.
+    """
+    import psutil
+
+    found = {f"{one.pid} {one.name()}" for one in undo.processes("")}
+    for one in psutil.process_iter() if all else ():
+        with contextlib.suppress(psutil.Error):
+            if one.name() in _PROGRAMS and "course_magics.engine.embedded" not in _above(one):
+                found.add(f"{one.pid} {one.name()}")
+    return sorted(found)
+
+
+def _above(one: psutil.Process) -> str:
+    """The command lines of a process and those that started it."""
+    return " ".join(word for p in [one, *one.parents()] for word in p.cmdline())

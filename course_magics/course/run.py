@@ -5,35 +5,44 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import engine
+from course_magics import engine, runs
 from course_magics.course.book import NOT_STORED, WIDGET_VIEW, find
+from course_magics.course.execute import Failure, execute
+from course_magics.course.undo import undo
 from course_magics.display import Grid
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-#: No cell of the course takes longer (seconds).
-_TIMEOUT = 600
+#: How much of an error the table shows (characters).
+_WIDE = 90
 
 
 @dataclass
 class Outcome:
-    """One notebook's run. error: "" or the failing cell and its error, a few lines."""
+    """One notebook's run. failure: the cell that failed, or None. left: what was taken away."""
 
     name: str
     cells: int
     seconds: float
-    error: str = ""
+    failure: Failure | None = None
+    log: Path | None = None
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all cells ran and removed what they had made."""
+        return self.failure is None and not self.left
 
 
 def run(places: list[Path], out: Path | None, jobs: int = 1) -> list[Outcome]:
@@ -43,9 +52,8 @@ def run(places: list[Path], out: Path | None, jobs: int = 1) -> list[Outcome]:
     """
     outcomes = _awaited(_all(find(places), out, jobs))
     print(f"\n{table(outcomes)}")
-    for outcome in outcomes:
-        if outcome.error:
-            print(f"\n{outcome.name}: {outcome.error}")
+    for line in (line for outcome in outcomes for line in told(outcome)):
+        print(line)
     return outcomes
 
 
@@ -65,12 +73,40 @@ def default_jobs() -> int:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """notebook, cells, seconds, result."""
+    """notebook, cells, seconds, result; for a failed one the cell and its error in one line."""
     rows = [
-        (o.name, o.cells, f"{o.seconds:.1f}", "failed" if o.error else "passed") for o in outcomes
+        (o.name, o.cells, f"{o.seconds:.1f}", "passed" if o.passed else "failed", _why(o))
+        for o in outcomes
     ]
-    columns = ["notebook", "cells", "seconds", "result"]
+    columns = ["notebook", "cells", "seconds", "result", "why"]
+    if all(o.passed for o in outcomes):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]  # type: ignore[misc]
     return Grid(columns, rows, frozenset({"cells", "seconds"})).text()
+
+
+def _why(outcome: Outcome) -> str:
+    failure = outcome.failure
+    if failure is None:
+        return "it left things behind" if outcome.left else ""
+    return _cut(f"cell {failure.cell}: {failure.error}" if failure.cell else failure.error)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDE else text[: _WIDE - 1] + "…"
+
+
+def told(outcome: Outcome) -> list[str]:
+    """What the table has no room for: the failing cell, its log, what it left."""
+    lines = []
+    if outcome.failure is not None:
+        lines += ["", f"{outcome.name}, cell {outcome.failure.cell}: {outcome.failure.line}"]
+        lines += [f"    {line}" for line in outcome.failure.trace.splitlines()[-6:]]
+        if outcome.log is not None:
+            lines.append(f"    log: {outcome.log}")
+    if outcome.left:
+        lines += ["", f"{outcome.name} left behind, now removed:"]
+        lines += [f"    {thing}" for thing in outcome.left]
+    return lines
 
 
 def write_times(outcomes: list[Outcome], out: Path, jobs: int) -> None:
@@ -81,15 +117,20 @@ def write_times(outcomes: list[Outcome], out: Path, jobs: int) -> None:
         "embedded": bool(found and found.lease),
         "processors": os.cpu_count() or 1,
         "jobs": jobs,
-        "seconds": {o.name: round(o.seconds, 1) for o in outcomes if not o.error},
+        "seconds": {o.name: round(o.seconds, 1) for o in outcomes if o.passed},
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "times.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
-def environment(notebook: Path, progress: Path) -> dict[str, str]:
-    """A kernel's, as Jupyter gives it for this notebook; progress is not the reader's own."""
+def environment(notebook: Path, progress: Path, run: str = "") -> dict[str, str]:
+    """A kernel's, as Jupyter gives it for this notebook; progress is not the reader's own.
+
+    run: marks what it makes, so that `undo` finds it.
+    """
     found = {"JPY_SESSION_NAME": str(notebook.absolute()), "COURSE_PROGRESS": str(progress)}
+    if run:
+        found[runs.VARIABLE] = run
     beside = notebook.absolute().parent
     if (beside / "exercises").is_dir() or (beside / "quizzes").is_dir():
         found["COURSE_LESSONS"] = str(beside)
@@ -104,7 +145,7 @@ async def _all(notebooks: list[Path], out: Path | None, jobs: int) -> list[Outco
         async with places:
             outcome = await _one(path, out, Path(folder) / f"{path.stem}.progress")
         done.append(outcome)
-        result = "failed" if outcome.error else "ok"
+        result = "ok" if outcome.passed else f"failed: {_why(outcome)}"
         print(
             f"[{len(done)}/{len(notebooks)}] {path.name} {outcome.seconds:.1f} s, {result}",
             flush=True,
@@ -117,56 +158,48 @@ async def _all(notebooks: list[Path], out: Path | None, jobs: int) -> list[Outco
 
 async def _one(path: Path, out: Path | None, progress: Path) -> Outcome:
     import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     book = nbformat.read(path, as_version=4)
-    cells = [c for c in book.cells if c.cell_type == "code"]
+    cells = sum(c.cell_type == "code" for c in book.cells)
     folder = path.parent
     if out is not None:
         # The machines' folders belong to the copy, not beside the source.
         folder = out / "work" / path.stem
         folder.mkdir(parents=True, exist_ok=True)
         _pictures(path.parent, folder)
-    client = NotebookClient(
-        book,
-        timeout=_TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-        store_widget_state=False,
-        # Else each kernel warns on the terminal that it talks over loopback TCP.
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-    )
+    mark = f"{path.stem}-{uuid.uuid4().hex[:8]}"
     begun = time.monotonic()
-    error = ""
-    try:
-        await client.async_execute(env=environment(path, progress))
-    except CellExecutionError as failed:
-        at = next((i for i, c in enumerate(cells, 1) if _failed(c)), 0)
-        error = f"cell {at} failed\n{_plain(failed.traceback)}"
-    except (CellTimeoutError, DeadKernelError) as failed:
-        error = str(failed).splitlines()[0]
-    outcome = Outcome(path.name, len(cells), time.monotonic() - begun, error)
+    failure = await execute(book, folder, environment(path, progress, mark))
+    outcome = Outcome(path.name, cells, time.monotonic() - begun, failure)
+    # Before the next notebook begins: what a failed one has left must not slow that down.
+    outcome.left = await asyncio.to_thread(undo, mark, folder if out else None)
     if out is not None:
         await asyncio.to_thread(_write, book, path, out)
-    elif not error:
+        outcome.log = _log(outcome, out)
+    elif outcome.passed:
         nbformat.write(_stored(book), path)
     return outcome
+
+
+def _log(outcome: Outcome, out: Path) -> Path | None:
+    """All that is known of a failure, in a file; None, and no file of an earlier run, without."""
+    log = out / f"{Path(outcome.name).stem}.log"
+    log.unlink(missing_ok=True)
+    if outcome.passed:
+        return None
+    failure = outcome.failure
+    lines = [outcome.name]
+    if failure is not None:
+        lines += [f"cell {failure.cell}: {failure.line}", "", failure.trace, ""]
+    lines += [f"left behind: {thing}" for thing in outcome.left]
+    log.write_text("\n".join(lines) + "\n", "utf-8")
+    return log
 
 
 def _pictures(source: Path, folder: Path) -> None:
     """The drawings beside the notebook, beside its copy as well."""
     if (source / "images").is_dir():
         shutil.copytree(source / "images", folder / "images", dirs_exist_ok=True)
-
-
-def _failed(cell: NotebookNode) -> bool:
-    return any(o.output_type == "error" for o in cell.outputs)
-
-
-def _plain(text: str) -> str:
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).strip().splitlines()
-    return "\n".join(f"    {line}" for line in lines[-6:])
 
 
 def _write(book: NotebookNode, source: Path, out: Path) -> None:

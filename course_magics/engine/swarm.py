@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_magics import runs
 from course_magics.engine import contexts, tunnel
 from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
@@ -134,6 +135,7 @@ class Swarm:
         facts = {"nodes": nodes, "on": on, "programs": str(programs) if programs else ""}
         with self._file.open("x") as file:
             file.write(json.dumps(facts))
+        runs.note(runs.SWARM, self.name)
         try:
             say(f"starting {nodes} engines in {on}")
             self.place.start(say)
@@ -243,6 +245,7 @@ class Swarm:
             if _has_context(node):
                 contexts.remove(node.name, force=True)
         self._file.unlink(missing_ok=True)
+        runs.forget(runs.SWARM, self.name)
         meta = contexts.config_folder() / "contexts" / "meta"
         for folder in (self._file.parent, meta, meta.parent):
             with contextlib.suppress(OSError):  # somebody else's things are in it

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from course_magics import process
+from course_magics import process, runs
 from course_magics.display import Table
 from course_magics.engine import contexts
 from course_magics.errors import CourseError, EngineError, MachineError, OptionError, closest
@@ -101,6 +101,7 @@ def create(
     text = _VAGRANTFILE.format(name=name, sizes=sizes, trigger=trigger)
     try:
         write(folder, text)
+        runs.note(runs.HOST, name)
         show_to_ssh()
         words = ["up", *(["--provider", provider] if provider else [])]
         machines.change(folder, words, names=[name], out=out)
@@ -194,6 +195,7 @@ def _remove(name: str) -> None:
         if name in contexts.names() and contexts.load(name).is_host:
             contexts.remove(name, force=True)
     hide_from_ssh()
+    runs.forget(runs.HOST, name)
 
 
 def free_for_ssh(name: str) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from course_magics import labels
+from course_magics import labels, runs
 from course_magics.containers.login import Secret
 from course_magics.errors import OptionError, RegistryError
 from course_magics.registry import in_container
@@ -76,6 +76,8 @@ def start(
     else:
         _start_program(place, facts, str(program))
     place.remember(facts)
+    if place.folder == Place().folder:
+        runs.note(runs.REGISTRY, "registry")
     return facts
 
 
@@ -183,6 +185,7 @@ def stop(place: Place, *, remove: bool = False) -> Facts:
         else:
             _end(facts)
     place.forget()
+    runs.forget(runs.REGISTRY, "registry")
     if remove:
         if facts is None or facts.container:
             in_container.remove_data(place)

@@ -54,8 +54,12 @@ def test_run_writes_copies_and_a_table(here: Path, capsys: pytest.CaptureFixture
         ("b.ipynb", "3", "failed"),
         ("c.ipynb", "1", "passed"),
     ]
-    assert "b.ipynb: cell 2 failed" in out
+    assert "b.ipynb, cell 2: %container rnu" in out
     assert "did you mean %container run?" in out
+    assert "cell 2: OptionError: " in out  # the table, too, says what and where
+    assert "log: build/b.log" in out
+    assert "did you mean %container run?" in (here / "build/b.log").read_text()
+    assert not (here / "build/a.log").exists()
     assert "42" in (here / "build/a.html").read_text()
     assert (here / "build/b.ipynb").exists()
     assert (here / "build/work/a/made").exists()

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from course_magics import settings
+from course_magics import runs, settings
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.machine import Settings
 from course_magics.engine.embedded.prepare import Prepared
@@ -275,4 +275,6 @@ def _environment() -> dict[str, str]:
     """This process's, with the package where it was found."""
     package = str(Path(__file__).parents[3])
     path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{path}" if path else package}
+    own = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{path}" if path else package}
+    own.pop(runs.VARIABLE, None)  # all kernels share the engine: it belongs to no run
+    return own
