@@ -3,7 +3,7 @@ VENV ?= .venv
 NOTEBOOKS ?= notebooks
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help setup setup-test run lab test bench store slides docs clean
+.PHONY: help setup setup-docs setup-test run lab test bench store slides docs clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ run: setup ## run all notebooks (or NOTEBOOKS=…), write build/*.html, end with
 lab: setup ## open the notebooks in JupyterLab
 	@cd notebooks && jupyter lab --ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
 
+setup-docs: # the same, and what the site and the slides need
+	@bash .ci/setup "$(VENV)" docs
+
 test: setup-test ## run every test (COURSE_REQUIRE=all: nothing may be skipped)
 	@bash .ci/test
 
@@ -29,10 +32,10 @@ bench: setup-test ## the magics beside the plain commands, as ratios
 store: setup ## run the notebooks and store their outputs in them
 	@python -m course_magics.course store notebooks
 
-slides: setup ## the notebooks as slides in build/slides, for a browser without network
+slides: setup-docs ## the notebooks as slides in build/slides, for a browser without network
 	@python -m course_magics.course slides notebooks --out build/slides
 
-docs: setup ## the site of notebooks, pages and API in build/docs
+docs: setup-docs ## the site of notebooks, pages and API in build/docs
 	@python -m course_magics.course docs --out build/docs
 
 clean: ## remove build/, .venv, the notebooks' machines and the dockerd that setup started

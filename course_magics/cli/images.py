@@ -20,6 +20,8 @@ def add(words: Words) -> None:
     )
     build.add_argument("--force", action="store_true", help="build even if nothing has changed")
     build.set_defaults(run=_build)
+    only = words.add_parser("files", help="make their root file systems only: needs no engine")
+    only.set_defaults(run=_files)
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -27,3 +29,11 @@ def _build(args: argparse.Namespace) -> None:
 
     with engine.talking("docker build") as api:
         guest.build_images(api, say, names=args.names or None, force=args.force)
+
+
+def _files(args: argparse.Namespace) -> None:
+    from course_magics.guest.bases import BASES
+    from course_magics.guest.images import IMAGES
+
+    for name in IMAGES:
+        BASES[name].ensure_tar(say)
