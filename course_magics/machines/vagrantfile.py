@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +22,8 @@ _LINES = (
 _MARKED = re.compile(r"^(.*\S.*)\n *\^+~*$", re.MULTILINE)
 #: A setting that does not exist has no line in vagrant's words, but a name.
 _SETTINGS = re.compile(r"following settings shouldn't exist: (.+)")
+#: Vagrant's docker provider is asked for.
+_DOCKER = re.compile(r"""\.provider[ (]+[:"']docker\b""")
 _TRACE = re.compile(r"^\s+from .*\n?", re.MULTILINE)
 
 
@@ -65,6 +69,10 @@ def validate(
     command = [program.find(), "validate", *flags]
     status, out, err = process.capture(command, folder=folder, env=program.environment())
     path = folder / "Vagrantfile"
+    if status and _for_docker(path) and shutil.which("docker") is None:
+        # Vagrant passes over a provider that is not usable here, and then asks for a box.
+        command.append("--ignore-provider")
+        status, out, err = process.capture(command, folder=folder, env=program.environment())
     if not status:
         return Vagrantfile(path, line)
     words = _TRACE.sub("", err or out).replace(f"{folder.resolve()}/", "").strip()
@@ -77,6 +85,12 @@ def validate(
         detail=words,
         hint="the file stays as written: correct the cell and run it again" if written else None,
     )
+
+
+def _for_docker(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return _DOCKER.search(path.read_text("utf-8", "replace")) is not None
+    return False
 
 
 def _place(words: str, path: Path) -> tuple[int, str]:

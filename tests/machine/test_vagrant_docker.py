@@ -9,6 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import engine, guest
+from course_magics.errors import MachineError
 from course_magics.machines import machine as machines
 from course_magics.machines.vagrantfile import write
 
@@ -50,3 +51,18 @@ def test_states_come_from_vagrant(pair: Path, ip: InteractiveShell) -> None:
     with engine.talking("docker rm") as api:
         api.remove_container(id, force=True)
     assert {m.state for m in machines.status(pair)} == {"not_created"}
+
+
+def test_a_vagrantfile_for_docker_is_valid_without_the_docker_command(
+    here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a computer with the embedded engine only: `up` says what is missing, not `validate`."""
+    programs = tmp_path_factory.mktemp("bin")
+    for program in Path("/usr/bin").iterdir():
+        if program.name != "docker":
+            (programs / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(programs))
+    text = 'Vagrant.configure("2") do |config|\n  config.vm.provider "docker" do |docker|\n'
+    write(here, f'{text}    docker.image = "course/busybox"\n  end\nend\n')
+    with pytest.raises(MachineError, match="is not valid, line 2"):
+        write(here, text.replace("config.vm.provider", "config.vm.porvider", 1) + "  end\nend\n")
