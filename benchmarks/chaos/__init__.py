@@ -1,0 +1,1 @@
+"""A campaign of faults: real engines, machines and kernels, and what must hold after each fault."""

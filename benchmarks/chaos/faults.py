@@ -1,0 +1,191 @@
+"""The faults: each strikes when its block begins and is healed, where it must be, when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.chaos.worlds import World
+
+#: Debian's package `faketime`.
+_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+#: How long what is stopped by SIGSTOP stands still (seconds).
+STILL = 20.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """name: as the report has it. worlds: where it can happen. strike: a block."""
+
+    name: str
+    worlds: tuple[str, ...]
+    strike: Callable[[World], contextlib.AbstractContextManager[None]]
+    #: Whether it happens between two cells, and not in the middle of one.
+    between: bool = False
+
+
+def _signal(world: World, name: str, number: int) -> bool:
+    found = world.processes(name)
+    for one in found:
+        with contextlib.suppress(psutil.Error):
+            one.send_signal(number)
+    return bool(found)
+
+
+def _killed(name: str) -> Callable[[World], contextlib.AbstractContextManager[None]]:
+    @contextlib.contextmanager
+    def strike(world: World) -> Iterator[None]:
+        _signal(world, name, signal.SIGKILL)
+        yield
+
+    return strike
+
+
+def _stopped(name: str) -> Callable[[World], contextlib.AbstractContextManager[None]]:
+    @contextlib.contextmanager
+    def strike(world: World) -> Iterator[None]:
+        _signal(world, name, signal.SIGSTOP)
+        try:
+            time.sleep(STILL)
+        finally:
+            _signal(world, name, signal.SIGCONT)
+        yield
+
+    return strike
+
+
+@contextlib.contextmanager
+def _kernel_killed(world: World) -> Iterator[None]:
+    with contextlib.suppress(OSError):
+        os.kill(world.kernels[0].pid, signal.SIGKILL)
+    while world.kernels[0].manager.is_alive():
+        time.sleep(0.05)
+    yield
+
+
+@contextlib.contextmanager
+def _dockerd_killed(world: World) -> Iterator[None]:
+    """The machine's init starts it again, as systemd would."""
+    world.engine.kill()
+    yield
+    world.engine.start()
+
+
+@contextlib.contextmanager
+def _host_full(world: World) -> Iterator[None]:
+    """The disk of the state folder has no byte left."""
+    fill = world.root / "fill"
+    with contextlib.suppress(OSError), fill.open("wb") as file:
+        room = os.statvfs(world.root)
+        os.posix_fallocate(file.fileno(), 0, max(room.f_bavail * room.f_frsize, 1))
+    try:
+        yield
+    finally:
+        fill.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _guest_full(world: World) -> Iterator[None]:
+    """The engine's own disk is full; what fills it is a volume that the reader removes."""
+    kernel = world.kernel()
+    kernel.run(
+        "%container run --rm --no-raise -v fill:/f course/busybox sh -c "
+        "'for m in 4096 2048 1024 512 256 128 64 32; do fallocate -l ${m}M /f/$m; done; "
+        "dd if=/dev/zero of=/f/rest bs=64k'"
+    )
+    yield
+    world.kernel().run("%container volume rm -f fill")
+
+
+def _truncated(pattern: str) -> Callable[[World], contextlib.AbstractContextManager[None]]:
+    @contextlib.contextmanager
+    def strike(world: World) -> Iterator[None]:
+        """While the engine is stopped, as after a power cut: half of each file, or nothing."""
+        world.kernel().run("%engine stop")
+        for file in sorted(world.state.glob(pattern)):
+            if file.is_file() and not file.is_symlink():
+                half = world.chance.choice((0, file.stat().st_size // 2))
+                os.truncate(file, half)
+        yield
+
+    return strike
+
+
+def _clock(hours: int) -> Callable[[World], contextlib.AbstractContextManager[None]]:
+    @contextlib.contextmanager
+    def strike(world: World) -> Iterator[None]:
+        """A kernel and an engine that see another time than the files that are there."""
+        world.kernel().run("%engine stop")
+        world.fresh_kernel(
+            LD_PRELOAD=str(_FAKETIME), FAKETIME=f"{hours:+d}h", FAKETIME_DONT_FAKE_MONOTONIC="1"
+        )
+        yield
+
+    return strike
+
+
+@contextlib.contextmanager
+def _guest_clock(world: World) -> Iterator[None]:
+    """The clock of the engine's machine jumps."""
+    ahead = world.chance.choice((3600, -3600))
+    world.kernel().run(
+        "%container run --rm --no-raise --cap-add SYS_TIME course/busybox "
+        f"sh -c 'date -s @$(($(date +%s) + {ahead}))'"
+    )
+    yield
+
+
+@contextlib.contextmanager
+def _two_kernels(world: World) -> Iterator[None]:
+    """Two kernels start the engine at the same moment; one of them is killed while it does."""
+    world.kernel().run("%engine stop")
+    first, second = world.kernel(0), world.kernel(1)
+    first.begin("%container ps")
+    second.begin("%container ps")
+    time.sleep(world.chance.uniform(0, 3))
+    with contextlib.suppress(OSError):
+        os.kill(second.pid, signal.SIGKILL)
+    first.end()
+    second.end()
+    while second.manager.is_alive():
+        time.sleep(0.05)
+    yield
+
+
+_ENGINES = ("embedded", "docker")
+FAULTS = (
+    Fault("kill -9 of the kernel", ("embedded", "docker", "machine"), _kernel_killed),
+    Fault("kill -9 of the keeper", ("embedded",), _killed("keeper")),
+    Fault("kill -9 of QEMU", ("embedded",), _killed("qemu")),
+    Fault("kill -9 of ssh", ("embedded", "machine"), _killed("ssh")),
+    Fault("kill -9 of dockerd", ("docker",), _dockerd_killed),
+    Fault("kill -9 of vagrant", ("machine",), _killed("vagrant")),
+    Fault("kill -9 of the machine's QEMU", ("machine",), _killed("machine")),
+    Fault("SIGSTOP of the keeper", ("embedded",), _stopped("keeper")),
+    Fault("SIGSTOP of QEMU", ("embedded",), _stopped("qemu")),
+    Fault("SIGSTOP of ssh", ("embedded", "machine"), _stopped("ssh")),
+    Fault("SIGSTOP of dockerd", ("docker",), _stopped("dockerd")),
+    Fault("SIGSTOP of the machine's QEMU", ("machine",), _stopped("machine")),
+    Fault("this computer's disk is full", ("embedded", "docker"), _host_full),
+    Fault("the engine's disk is full", ("embedded",), _guest_full, between=True),
+    Fault("truncated JSON of the engine", ("embedded",), _truncated("engine/*.json"), between=True),
+    Fault("truncated memory", ("embedded",), _truncated("engine/engine.state"), between=True),
+    Fault("truncated keys", ("embedded",), _truncated("engine/k*"), between=True),
+    Fault("the clock an hour ahead", ("embedded",), _clock(1), between=True),
+    Fault("the clock an hour back", ("embedded",), _clock(-1), between=True),
+    Fault("the engine's clock jumps", ("embedded",), _guest_clock, between=True),
+    Fault("two kernels at once", ("embedded",), _two_kernels, between=True),
+)
+
+
+def possible(world: str) -> list[Fault]:
+    """Those that can happen in this world, on this computer."""
+    found = [f for f in FAULTS if world in f.worlds]
+    return found if _FAKETIME.exists() else [f for f in found if not f.name.startswith("the clock")]
