@@ -3,7 +3,7 @@ VENV ?= .venv
 NOTEBOOKS ?= notebooks
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help setup setup-docs setup-test run lab test bench store slides docs clean
+.PHONY: help setup setup-docs setup-test run lab check test bench store slides docs clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,10 @@ lab: setup ## open the notebooks in JupyterLab
 
 setup-docs: # the same, and what the site and the slides need
 	@bash .ci/setup "$(VENV)" docs
+
+check: setup-test ## style, types and unit tests, in a minute
+	@ruff check . && ruff format --check --quiet . && mypy
+	@python -m pytest tests/unit -n 2 --dist load -q
 
 test: setup-test ## run every test (COURSE_REQUIRE=all: nothing may be skipped)
 	@bash .ci/test
