@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from course_magics.containers.options import RunOptions, config
 from course_magics.containers.since import since
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, OptionError, closest
+from course_magics.shell import joined
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -229,4 +229,4 @@ def fetch(
 
 def show(words: list[str]) -> str:
     """A docker line from its words."""
-    return shlex.join(words)
+    return joined(words)

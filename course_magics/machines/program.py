@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from course_magics import engine, process
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import readable
 from course_magics.machines.text import Lines
+from course_magics.shell import joined, quoted
 from course_magics.streams import Stream
 
 _INSTALL = {
@@ -73,9 +73,9 @@ def chosen_provider() -> dict[str, str]:
 
 def terminal_line(folder: Path, words: Sequence[str]) -> str:
     """The same in a terminal."""
-    line = shlex.join(["vagrant", *words])
+    line = joined(["vagrant", *words])
     near = relative(folder)
-    return line if near == "." else f"cd {shlex.quote(near)} && {line}"
+    return line if near == "." else f"cd {quoted(near)} && {line}"
 
 
 def relative(folder: Path) -> str:

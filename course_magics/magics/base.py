@@ -11,7 +11,8 @@ from course_magics import settings
 from course_magics.errors import CourseError, Interrupted, OptionError
 from course_magics.magics.grammar import Call, Magic, parse
 from course_magics.magics.help import Help, asked_for
-from course_magics.magics.words import split
+from course_magics.magics.words import own_names, split
+from course_magics.shell import said
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
@@ -23,7 +24,15 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
 
     Raises CourseError, which fails the cell; with `--no-raise` its words are printed instead.
     """
-    tokens = split(line, shell.user_ns)
+    tokens = split(line, own_names(shell))
+    try:
+        return _run(magic, shell, tokens, cell)
+    except CourseError as error:
+        _without_values(error, tokens)
+        raise
+
+
+def _run(magic: Magic, shell: InteractiveShell, tokens: list[str], cell: str | None) -> Any:
     if (shown := asked_for(magic, tokens)) is not None:
         return shown
     call = parse(magic, tokens, cell)
@@ -42,6 +51,7 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
     except CourseError as error:
         if not call.flags.get("no_raise"):
             raise
+        _without_values(error, tokens)
         print("\n".join(error.lines()))
         result = getattr(error, "result", None)
     if name:
@@ -76,6 +86,15 @@ def _noting_changes() -> Iterator[None]:
     finally:
         if names := sys.modules.get("course_magics.engine.names"):
             names.changed()
+
+
+def _without_values(error: CourseError, tokens: list[str]) -> None:
+    """What the cell put in as `KEY={value}` is not in the words of its error, either."""
+    error.message = said(error.message, tokens)
+    error.args = (error.message, *error.args[1:])
+    for name in ("command", "detail", "hint"):
+        if (text := getattr(error, name)) is not None:
+            setattr(error, name, said(text, tokens))
 
 
 def _is_ours(call: Call, key: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from course_magics.errors import OptionError
 from course_magics.magics.container import build
 from course_magics.magics.grammar import Call, Flag, Magic, Word
+from course_magics.shell import quoted
 
 
 def _line(call: Call) -> str:
@@ -16,10 +17,8 @@ def _line(call: Call) -> str:
     words = re.sub(r" ?--strict(=\w+)?| ?--source[= ]\S+", "", f" {words}").strip()
     line = f"docker build {words}".strip()
     if call.context:
-        import shlex
-
         line = re.sub(r" ?--context[= ](\"[^\"]*\"|'[^']*'|\S+)", "", line)
-        return f"{line} -f - {shlex.quote(call.context)} < CELL"
+        return f"{line} -f - {quoted(call.context)} < CELL"
     return f"{line} - < CELL"
 
 

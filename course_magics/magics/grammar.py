@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from course_magics.errors import OptionError, closest
+from course_magics.shell import Token, is_flag, joined
 from course_magics.units import read_bytes, read_seconds
 
 Kind = Literal["switch", "text", "list", "integer", "number", "bytes", "seconds"]
@@ -233,7 +233,7 @@ def parse(magic: Magic, tokens: Sequence[str], cell: str | None = None) -> Call:
 def lookup(magic: Magic, tokens: Sequence[str]) -> tuple[Word, list[str]] | None:
     """The word that `tokens` begin with, and the tokens after it; None where there is none."""
     names = {n: w for w in magic.words for n in (w.name, *w.aliases)}
-    if "" in names and (not tokens or tokens[0].startswith("-") or len(names) == 1):
+    if "" in names and (not tokens or is_flag(tokens[0]) or len(names) == 1):
         return names[""], list(tokens)
     for length in (2, 1):
         name = " ".join(tokens[:length])
@@ -310,6 +310,8 @@ class _Reader:
         queue = list(tokens)
         known = {n for f in self.word.flags for n in f.names.split()}
         while queue and (queue[0].partition("=")[0] in known or queue[0][:2] in known - {"--"}):
+            if not is_flag(queue[0]):
+                break
             self._flag(queue.pop(0), queue)
         return self, queue
 
@@ -321,7 +323,8 @@ class _Reader:
                 self.typed += [token, *queue]
                 self.args += queue
                 break
-            if token == "-" or not token.startswith("-"):
+            if token == "-" or not is_flag(token):
+                self._refuse_for_a_program(token)
                 self.typed.append(token)
                 self.args.append(token)
                 if not self.word.interspersed:
@@ -332,12 +335,21 @@ class _Reader:
             self._flag(token, queue)
         program = [*self.magic.program.split(), *self.before]
         words = [*program, *self.word.name.split(), *self.typed]
-        line = " ".join(_quoted(word) for word in words)
+        line = joined(words)
         if self.cell is not None:
             line += " < CELL"
         given = frozenset(self.given)
         typed = tuple(self.typed)
         return Call(self.magic, self.word, self.flags, given, self.args, self.cell, line, typed)
+
+    def _refuse_for_a_program(self, token: str) -> None:
+        """A value that the real vagrant or compose would read as a flag of theirs."""
+        passed_on = self.magic.program in ("vagrant", "docker compose")
+        if passed_on and isinstance(token, Token) and token.begins and token.startswith("-"):
+            raise OptionError(
+                f"{self.sign}: the value of {token.typed} begins with a dash: it would be a flag",
+                hint="type the flag itself, or put it into a list",
+            )
 
     def _flag(self, token: str, queue: list[str]) -> None:
         typed = [token]
@@ -363,7 +375,7 @@ class _Reader:
         except ValueError as error:
             near = closest(text, flag.values)
             raise OptionError(
-                f"{self.sign}: {name} takes {error}, not {text!r}",
+                f"{self.sign}: {name} takes {error}, not {getattr(text, 'typed', text)!r}",
                 hint=f"did you mean {name} {near}?" if near else None,
             ) from None
         self.given.add(flag.key)
@@ -408,13 +420,6 @@ class _Reader:
         return OptionError(
             f"{self.sign}: unknown flag {name}", hint=f"did you mean {near}?" if near else see
         )
-
-
-def _quoted(word: str) -> str:
-    """`word` as a shell needs it; `$PWD` and the like stay readable by the shell."""
-    if re.search(r"\$\(pwd\)|\$(PWD|HOME)\b", word) and not re.search(r"[\"`\\]", word):
-        return f'"{word}"'
-    return shlex.quote(word)
 
 
 def _check_arguments(call: Call) -> None:

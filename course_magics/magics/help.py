@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from course_magics.display import Block, Grid, Line, Pre, Shown
 from course_magics.magics.grammar import Flag, Magic, Word, group, lookup
+from course_magics.shell import is_flag
 
 #: What stands for an argument in an example.
 _SAMPLES = {
@@ -104,7 +105,7 @@ def asked_for(magic: Magic, tokens: Sequence[str]) -> Help | None:
     """
     if tokens and tokens[0] == "help" and len(magic.words) > 1:
         names = list(tokens[1:])
-    elif tokens and tokens[-1] in ("--help", "-h"):
+    elif tokens and tokens[-1] in ("--help", "-h") and is_flag(tokens[-1]):
         names = list(tokens[:-1])
     else:
         return None

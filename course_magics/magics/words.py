@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from course_magics.errors import OptionError
+from course_magics.shell import Token
 
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+#: What this splitter would read as more than a character of a word.
+_SPECIAL = re.compile(r"([\s\\'\"{$])|^([#~-])")
 _NAME = re.compile(r"\$\$|\$(?P<dollar>[A-Za-z_][A-Za-z_0-9]*)|\$\{")
 
 
@@ -16,10 +24,23 @@ def split(line: str, values: Mapping[str, Any] | None = None) -> list[str]:
 
     values: the notebook's variables; `{expression}` and `$name` become their value. A value is one
     word however it is spelled; a list or tuple that stands alone becomes several. `{{…}}` (Docker's
-    templates), `$name` without such a variable and braces that are no expression stay as they are.
+    templates), `$name` without such a variable and braces that are no expression of such variables
+    stay as they are. A word that holds a value is a `Token`, which knows how it was typed.
     Raises OptionError for a quote that is never closed.
     """
     return _Splitter(line, values).words()
+
+
+def quote_word(word: str) -> str:
+    """`word` as `split` reads it back, whatever the notebook holds: the inverse of `split`."""
+    return _SPECIAL.sub(r"\\\g<0>", word) if word else "''"
+
+
+def own_names(shell: InteractiveShell) -> dict[str, Any]:
+    """The variables of the notebook: not those that every IPython has (`exit`, `open`, `In`)."""
+    hidden = shell.user_ns_hidden
+    nothing = object()
+    return {n: v for n, v in shell.user_ns.items() if hidden.get(n, nothing) is not v}
 
 
 def unfinished(line: str) -> tuple[list[str], str] | None:
@@ -76,7 +97,7 @@ class _Splitter:
             found += self._word()
 
     def _word(self) -> list[str]:
-        pieces: list[Any] = []
+        pieces: list[str | _Value] = []
         quoted = False
         while self.at < len(self.line) and not self.line[self.at].isspace():
             char = self.line[self.at]
@@ -92,14 +113,23 @@ class _Splitter:
                 self.at += 2
             else:
                 pieces += self._value_or_char()
-        if len(pieces) == 1 and not quoted and isinstance(pieces[0], list | tuple):
-            return [str(item) for item in pieces[0]]
-        return ["".join(str(p) for p in pieces)]
+        found = [piece for piece in pieces if isinstance(piece, _Value)]
+        if not found:
+            return ["".join(str(p) for p in pieces)]
+        if len(pieces) == 1 and not quoted and isinstance(found[0].value, list | tuple):
+            name, items = found[0]
+            texts = [str(item) for item in items]
+            shown = [name, *[""] * len(texts)]
+            return [Token(t, n, {}, begins=False) for t, n in zip(texts, shown, strict=False)]
+        text = "".join(str(p.value) if isinstance(p, _Value) else p for p in pieces)
+        typed = "".join(p.name if isinstance(p, _Value) else p for p in pieces)
+        values = {name: str(value) for name, value in found}
+        return [Token(text, typed, values, begins=isinstance(pieces[0], _Value))]
 
-    def _quoted(self, quote: str) -> list[Any]:
+    def _quoted(self, quote: str) -> list[str | _Value]:
         start = self.at
         self.at += 1
-        pieces: list[Any] = []
+        pieces: list[str | _Value] = []
         while self.at < len(self.line):
             char = self.line[self.at]
             if char == quote:
@@ -119,13 +149,13 @@ class _Splitter:
             hint=f"close it with {quote}, or write \\{quote} for the character itself",
         )
 
-    def _value_or_char(self) -> list[Any]:
+    def _value_or_char(self) -> list[str | _Value]:
         """The next character, or the value of the expression that begins here."""
         if self.values is not None and self.line[self.at] == "$":
             match = _NAME.match(self.line, self.at)
             if match and match["dollar"] in self.values:
                 self.at = match.end()
-                return [self.values[match["dollar"]]]
+                return [_Value(match[0], self.values[match["dollar"]])]
             # `${x}` is the shell's own and `$$` its process id: neither is ours to read.
             length = match.end() - match.start() if match else 1
             return self._literal(length)
@@ -133,12 +163,12 @@ class _Splitter:
             return self._braces()
         return self._literal(1)
 
-    def _literal(self, length: int) -> list[Any]:
+    def _literal(self, length: int) -> list[str | _Value]:
         text = self.line[self.at : self.at + length]
         self.at += length
         return [text]
 
-    def _braces(self) -> list[Any]:
+    def _braces(self) -> list[str | _Value]:
         if self.line.startswith("{{", self.at):
             end = self.line.find("}}", self.at)
             if end >= 0:
@@ -147,14 +177,37 @@ class _Splitter:
         end = self.line.find("}", self.at)
         expression = self.line[self.at + 1 : end] if end > 0 else ""
         # A quick look first: `{"a": 1}` and `{a,b}` are text for the container, not ours.
-        if not re.match(r"\s*[A-Za-z_]", expression):
+        if not re.match(r"\s*[A-Za-z_]", expression) or not self._is_ours(expression):
             return self._literal(1)
         try:
             value = eval(expression, {}, _Names(self.values or {}))
         except Exception:
             return self._literal(1)
         self.at = end + 1
-        return [value]
+        return [_Value(f"{{{expression}}}", value)]
+
+    def _is_ours(self, expression: str) -> bool:
+        """Whether it speaks of the notebook's variables: `{print}` is text for awk, not ours."""
+        try:
+            tree = ast.parse(expression.strip(), mode="eval")
+        except (SyntaxError, ValueError):
+            return False
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        ours = {name for name in names if name in (self.values or {})}
+        made = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and _is_stored(n)}
+        return bool(ours) and all(n in made or hasattr(builtins, n) for n in names - ours)
+
+
+def _is_stored(name: ast.Name) -> bool:
+    """Whether the expression itself gives the name its value, as a comprehension does."""
+    return isinstance(name.ctx, ast.Store)
+
+
+class _Value(NamedTuple):
+    """A value of the notebook in a word: its name as it was typed, and what it is."""
+
+    name: str
+    value: Any
 
 
 class _Names(dict[str, Any]):

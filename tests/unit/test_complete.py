@@ -21,6 +21,7 @@ from course_magics.magics.complete.dockerfile import INSTRUCTIONS
 from course_magics.magics.complete.sources import KINDS
 from course_magics.magics.complete.spot import Found, Spot, position, spot
 from course_magics.magics.grammar import Magic, Word
+from course_magics.magics.words import split
 
 GRAMMARS = {n: import_module(f"course_magics.magics.{m}").MAGIC for n, (m, _) in MAGICS.items()}
 WORDS = [
@@ -443,3 +444,29 @@ def test_random_cells_and_cursors_raise_nothing(here: Path) -> None:
         ours += 1
         assert found is None or cell[:at].endswith(found.fragment) or "\\\n" in cell
     assert ours > 1000
+
+
+@pytest.mark.parametrize(
+    "name", ["report{open('pwned','w')}.csv", "$x.csv", "#notes.csv", "-rf.csv", "a b'c\".csv"]
+)
+def test_a_file_s_name_is_only_a_name(name: str, here: Path) -> None:
+    """Somebody else may have named it: what Tab puts in is read as that name and runs nothing."""
+    (here / name).touch()
+    offered = [t for t in texts("%container cp ") if t.endswith(".csv")]
+    (text,) = offered
+    words = split(f"cp {text} web:/", {"x": "value", "open": open})
+    assert words == ["cp", name, "web:/"]
+    assert not (here / "pwned").exists()
+
+
+def test_between_quotes_a_name_that_would_be_an_expression_is_not_offered(here: Path) -> None:
+    for name in ("plain.csv", "report{x}.csv", "$x.csv"):
+        (here / name).touch()
+    for quote in "'\"":
+        offered = texts(f"%container cp {quote}")
+        assert "plain.csv" in offered
+        assert not [t for t in offered if "{" in t or "$" in t]
+
+
+def test_the_notebook_s_folder_is_still_offered(here: Path) -> None:
+    assert "$PWD:" in texts("%container run -v ")

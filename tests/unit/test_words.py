@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_magics.errors import OptionError
-from course_magics.magics.words import split
+from course_magics.magics.words import quote_word, split
+from course_magics.shell import Token, is_flag, joined, quoted, said
 
 PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\\#\x0b\x0c\x1c\x1d\x1e\x1f"))
 
@@ -88,3 +89,74 @@ def test_an_open_end_is_one_clear_line(line: str) -> None:
         split(line)
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "line", ["{print}", "{id}", "{exit}", "{print(1)}", "{x for x in 'ab'}", "{__import__('os')}"]
+)
+def test_what_every_python_has_is_no_value_of_the_notebook(line: str) -> None:
+    """`awk '{print}'` is awk's; an expression counts when it speaks of the notebook's names."""
+    assert split(f"'{line}'".replace("'ab'", '"ab"').replace("'os'", '"os"'), {"pw": "x"}) != []
+    words = split(line.replace(" ", "\\ ").replace("'", "\\'"), {"pw": "x"})
+    assert words == [line]
+
+
+def test_builtins_may_be_used_on_the_notebook_s_own_names() -> None:
+    assert split("{len(pw)} {list(c.upper() for c in pw)}", {"pw": "ab"}) == ["2", "A", "B"]
+
+
+@given(st.text(min_size=0))
+def test_a_quoted_word_is_read_back(word: str) -> None:
+    """Whatever a file, an image or a volume is called, and whatever the notebook holds."""
+    values = {"a": "value", "x": ["several", "words"], "exec": "a name of the notebook"}
+    assert split(quote_word(word), values) == [word]
+
+
+@pytest.mark.parametrize("name", ["report{a}.csv", "$a", "#notes", "-rf", "~root", 'it\'s "b"', ""])
+def test_names_that_would_be_more_than_a_word(name: str) -> None:
+    assert split(quote_word(name), {"a": "value"}) == [name]
+
+
+def test_what_begins_with_a_value_is_never_a_flag() -> None:
+    values = {"image": "--privileged", "flags": ["--rm", "-d"]}
+    (value,) = split("{image}", values)
+    assert value == "--privileged"
+    assert not is_flag(value)
+    assert is_flag(*split("--name={image}", values))
+    assert all(is_flag(word) for word in split("{flags}", values)), "a list is the reader's own"
+
+
+def test_a_shown_line_has_names_in_place_of_values() -> None:
+    values = {"pw": "hunter2", "ports": ["-p", "80:80"], "name": "a b"}
+    words = split('run -e DB_PASSWORD={pw} {ports} --name "$name" -e "X=a {pw}" image', values)
+    assert words[2] == "DB_PASSWORD=hunter2"
+    assert joined(words) == "run -e DB_PASSWORD={pw} {ports} --name $name -e 'X=a {pw}' image"
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("$PWD:/work", '"$PWD:/work"'),
+        ("$(pwd)/a b:/w", '"$(pwd)/a b:/w"'),
+        ("$HOME/$(touch x):/w", "'$HOME/$(touch x):/w'"),
+        ("$HOME/`touch x`", "'$HOME/`touch x`'"),
+        ("$PWD/!ls", "'$PWD/!ls'"),
+        ('$PWD/"; touch x; "', "'$PWD/\"; touch x; \"'"),
+    ],
+)
+def test_a_shown_line_runs_nothing_when_it_is_pasted(word: str, shown: str) -> None:
+    assert quoted(word) == shown
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="\x00")))
+def test_a_shown_word_is_one_word_of_a_shell(word: str) -> None:
+    if not word.startswith(("$PWD", "$HOME", "$(pwd)")):
+        assert shlex.split(quoted(word)) == [word]
+
+
+def test_an_error_has_no_assigned_values() -> None:
+    words = split(
+        "-e PW={pw} --name {name} --build-arg A=$b", {"pw": "s3", "name": "web", "b": "zz"}
+    )
+    assert isinstance(words[1], Token)
+    assert said("bad s3 for web, zz", words) == "bad {pw} for web, $b"

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from course_magics import labels
 from course_magics.errors import OptionError
 from course_magics.runtime import state_dir
+from course_magics.shell import joined
 
 #: The names that compose looks for, in its order.
 _USUAL = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -59,10 +59,10 @@ class Project:
             before += ["--project-directory", _near(self.folder)]
         needs_file = (words[0] if words else "") in _NEED_FILE
         if self.cell is not None and needs_file:
-            return f"{shlex.join([*before, '-f', '-', *words])} < CELL"
+            return f"{joined([*before, '-f', '-', *words])} < CELL"
         if self.cell is None and self.named_files:
             before += [w for file in self.named_files for w in ("-f", _near(file))]
-        return shlex.join([*before, *words])
+        return joined([*before, *words])
 
     @property
     def text(self) -> str | None:

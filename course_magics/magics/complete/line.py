@@ -12,7 +12,7 @@ from course_magics.magics.complete import values
 from course_magics.magics.complete.sources import Asked, begun, offers, variables
 from course_magics.magics.complete.spot import Found, Offer, Spot
 from course_magics.magics.grammar import Flag, Magic, Word, flags_in, group, lookup
-from course_magics.magics.words import open_quote, split, unfinished
+from course_magics.magics.words import open_quote, quote_word, split, unfinished
 
 #: What completes an argument or a value where the grammar only has a placeholder for it.
 _PLACEHOLDERS = {
@@ -44,7 +44,8 @@ _FLAGS = {
     "--context": "context",
 }
 _VARIABLE = re.compile(r"(?:(?<!\$)\$|(?<!\{)\{)([A-Za-z_]\w*)?$")
-_SPECIAL = re.compile(r"([\s\\'\"])")
+#: What a source offers for the shell to read: the notebook's folder.
+_FOLDER = re.compile(r"\$(PWD|HOME)\b")
 
 
 @dataclass
@@ -261,9 +262,18 @@ def _put(raw: str, kind: str, asked: Asked) -> Found:
     # What stands before the last separator stays, so that the list shows only what is new.
     found = [o for o in offers(kind, asked) if o.text != "" and "\n" not in o.text]
     if quote:
+        # Between quotes nothing could keep these from being read as more than characters.
+        plain = [o for o in found if not set(o.text) & {quote, "{", "$", "\\"}]
         keep = len(text) - len(typed) if text.endswith(typed) else 0
-        return Found(typed, [Offer(o.text[keep:], o.what) for o in found])
-    return Found(raw, [Offer(_SPECIAL.sub(r"\\\1", o.text), o.what) for o in found])
+        return Found(typed, [Offer(o.text[keep:], o.what) for o in plain])
+    return Found(raw, [Offer(_on_the_line(o.text), o.what) for o in found])
+
+
+def _on_the_line(text: str) -> str:
+    """An offer so that it is read as just this text, whatever somebody has called a file."""
+    folder = _FOLDER.match(text)
+    head = folder[0] if folder else ""
+    return head + (quote_word(text[len(head) :]) if text != head else "")
 
 
 def _plain(raw: str, quote: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from course_magics.errors import OptionError
 from course_magics.magics.grammar import Call, Flag, Word
+from course_magics.shell import joined, quoted
 
 
 def _layers(call: Call) -> Any:
@@ -15,7 +15,7 @@ def _layers(call: Call) -> Any:
     limits = Limits(
         call.lowest_efficiency, call.highest_wasted_bytes, call.highest_user_wasted_percent
     )
-    line = f"docker save {shlex.quote(call.args[0])}"
+    line = f"docker save {quoted(call.args[0])}"
     return layers(call.args[0], line, files=call.files, full=call.full, limits=limits)
 
 
@@ -23,7 +23,7 @@ def _compare(call: Call) -> Any:
     from course_magics.containers.layers import compare
 
     one, other = call.args
-    return compare(one, other, f"docker save {shlex.join(call.args)}", full=call.full)
+    return compare(one, other, f"docker save {joined(call.args)}", full=call.full)
 
 
 def _lint(call: Call) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import Any
 
@@ -13,6 +12,7 @@ from course_magics.containers.search import search
 from course_magics.errors import Interrupted, OptionError
 from course_magics.magics.container.flags import FORMAT, TRUST
 from course_magics.magics.grammar import Call, Flag, Word
+from course_magics.shell import joined, quoted
 
 _INSTEAD = (
     "leave it out: you are asked for it; what you type is not shown and stays out of the notebook\n"
@@ -82,14 +82,12 @@ def _login(call: Call) -> Any:
         raise OptionError(f"{call.sign}: the password is empty")
     line = _line(server, user)
     if call.password_env:
-        line = f"printenv {shlex.quote(call.password_env)} | {line} --password-stdin"
+        line = f"printenv {quoted(call.password_env)} | {line} --password-stdin"
     return login.login(server, user, password, line)
 
 
 def _line(server: str, user: str) -> str:
-    return shlex.join(
-        ["docker", "login", *(["-u", user] if user else []), *([server] * bool(server))]
-    )
+    return joined(["docker", "login", *(["-u", user] if user else []), *([server] * bool(server))])
 
 
 def _from(variable: str) -> login.Secret:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from course_magics.containers import stack
 from course_magics.errors import OptionError
 from course_magics.magics.grammar import Call, Flag, Word
+from course_magics.shell import joined
 
 _FILES = Flag("-c --compose-file", "the compose file", "list", "FILE")
 _FORMAT = Flag("--format", "a Go template, `table TEMPLATE` or json", "text", "TEMPLATE")
@@ -36,7 +36,7 @@ def _typed(call: Call) -> list[str]:
 def _line(call: Call) -> str:
     if call.cell is None:
         return call.line
-    return f"{shlex.join(['docker', *call.word.name.split(), '-c', '-', *call.typed])} < CELL"
+    return f"{joined(['docker', *call.word.name.split(), '-c', '-', *call.typed])} < CELL"
 
 
 def _deploy(call: Call) -> Any:
