@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from course_magics import settings
-from course_magics.engine.embedded.files import Files
+from course_magics import settings, storage
+from course_magics.engine.embedded.files import Files, own_folder
 from course_magics.engine.embedded.machine import Settings
 from course_magics.engine.embedded.prepare import Prepared
 from course_magics.errors import EngineError, MachineError
@@ -35,9 +35,16 @@ _SILENT = "its keeper says nothing"
 def lacks() -> list[str]:
     """The programs that are missing for the embedded engine here; [] when it can be had."""
     wanted = list(_TO_RUN)
-    if Prepared.newest() is None:
+    if _unprepared():
         wanted += _TO_PREPARE
     return [program for program in wanted if shutil.which(program, path=search_path()) is None]
+
+
+def _unprepared() -> bool:
+    """Whether a start lacks a snapshot. A disk that is there has what it needs."""
+    own = own_folder()  # looked at without making it
+    kept = (own / "engine.qcow2").exists() and (own / "base").exists()
+    return not kept and Prepared.newest() is None
 
 
 class Lease:
@@ -62,16 +69,12 @@ class Lease:
             except TimeoutError:
                 message = {"failed": _SILENT}
             except (EngineError, ConnectionError):  # it ended before this process could hear why
-                message = {"failed": why_it_ended() or "its keeper has ended"}
+                raise _not_started(_last_note()) from None
             if "ready" in message:
                 self.facts = message["ready"]
                 return
             if "failed" in message:
-                raise EngineError(
-                    f"the embedded engine did not start: {message['failed']}",
-                    detail=message.get("detail"),
-                    hint=message.get("hint") or "%engine reset starts with an empty one",
-                )
+                raise _not_started({**message, "why": message["failed"]})
             if message["step"] != step:  # the same one again: it goes on
                 step = str(message["step"])
                 say(step)
@@ -194,11 +197,23 @@ def reset() -> None:
 
 def why_it_ended() -> str | None:
     """What the last keeper said when the engine ended by itself; None when it was asked to."""
+    why = _last_note().get("why")
+    return None if why is None else str(why)
+
+
+def _last_note() -> dict[str, Any]:
     try:
-        found = json.loads(Files.mine().ended.read_text())
+        return storage.read_json(Files.mine().ended) or {}
     except (OSError, ValueError):
-        return None
-    return str(found["why"])
+        return {}
+
+
+def _not_started(note: dict[str, Any]) -> EngineError:
+    return EngineError(
+        f"the embedded engine did not start: {note.get('why') or 'its keeper has ended'}",
+        detail=note.get("detail"),
+        hint=note.get("hint") or "%engine reset starts with an empty one",
+    )
 
 
 def socket_path() -> Path:
@@ -218,13 +233,14 @@ def _connect(files: Files) -> Lease | None:
 
 
 def _start_keeper(files: Files, say: Say) -> Lease:
-    if Prepared.newest() is None:
+    if _unprepared():
         _prepare(say)
     with _locked(files, say):
         if (lease := _connect(files)) is not None:
             return lease
         # One that is ending still has the disk.
         files.lock("keeper", wait=True).close()  # type: ignore[union-attr]
+        files.ended.unlink(missing_ok=True)
         with files.keeper_log.open("ab") as log:
             chosen = _settings()
             keeper = subprocess.Popen(
@@ -237,8 +253,11 @@ def _start_keeper(files: Files, say: Say) -> Lease:
             gone = keeper.poll() is not None
             patience.saw(None if gone else spent(keeper.pid))
             if gone or patience.over:
-                words = files.keeper_log.read_text("utf-8", "replace").strip().splitlines()[-5:]
-                raise EngineError("the embedded engine did not start", detail="\n".join(words))
+                note = _last_note()
+                with contextlib.suppress(OSError):
+                    words = files.keeper_log.read_text("utf-8", "replace").strip().splitlines()
+                    note.setdefault("detail", "\n".join(words[-5:]))
+                raise _not_started(note)
             time.sleep(0.02)
         return lease
 

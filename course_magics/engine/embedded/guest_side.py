@@ -71,6 +71,8 @@ def guard(reach: str) -> str:
     known = hashlib.sha256(f"1 {reach}".encode()).hexdigest()
     ports = [f"-p {p} --dport {n}" for n in reach.split() if n != "all" for p in ("tcp", "udp")]
     four = [
+        # Connections from before the first rule are unknown to conntrack: this one's, for instance.
+        "-p tcp ! --syn -j RETURN",
         "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
         "-d 10.0.2.3 -p udp --dport 53 -j RETURN",
         "-d 10.0.2.3 -p tcp --dport 53 -j RETURN",
@@ -80,6 +82,7 @@ def guard(reach: str) -> str:
         "-j REJECT",
     ]
     six = [
+        "-p tcp ! --syn -j RETURN",
         "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
         "-p ipv6-icmp -j RETURN",
         "-d fec0::3 -p udp --dport 53 -j RETURN",

@@ -135,12 +135,15 @@ class Keeper:
                 await asyncio.wait_for(self.machine.wait(), _LOOK)
 
     def _fail(self, error: CourseError) -> None:
+        # Who hears of it may try again at once, and must not find this keeper.
+        self.files.control.unlink(missing_ok=True)
+        self._note(error.message, error.detail, error.hint)
         self._broadcast({"failed": error.message, "detail": error.detail, "hint": error.hint})
-        self._note(error.message, error.detail)
 
-    def _note(self, why: str, detail: str | None = None) -> None:
+    def _note(self, why: str, detail: str | None = None, hint: str | None = None) -> None:
+        note = {"why": why, "detail": detail, "hint": hint, "at": time.time()}
         with contextlib.suppress(OSError):
-            storage.write_json(self.files.ended, {"why": why, "detail": detail, "at": time.time()})
+            storage.write_json(self.files.ended, note)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)

@@ -124,9 +124,9 @@ class Machine:
         if state is None:
             await self._await_greeting(port)
         say("logging in")
-        self._shell = await self._log_in(prepared, guest, port)
+        self._shell = await self._patiently(self._log_in(prepared, guest, port))
         if prepared is not None:
-            await self._protect()
+            await self._patiently(self._protect())
         say("waiting for dockerd")
         await self._await_docker()
         assert self._qmp is not None
@@ -396,14 +396,16 @@ class Machine:
                 storage.sync_file(self.files.disk)
 
     async def _patiently(self, what: Coroutine[Any, Any, T]) -> T:
-        """What a script in the machine gives; TimeoutError when it does not get on any more."""
+        """What a script in the machine gives; MachineError when it does not get on any more."""
         patience, task = Patience(self.settings.patience), asyncio.ensure_future(what)
-        while not (await asyncio.wait({task}, timeout=0.5))[0]:
-            patience.saw(await self._moved())
-            if patience.over:
-                task.cancel()
-                raise TimeoutError
-        return await task
+        try:
+            while not (await asyncio.wait({task}, timeout=0.5))[0]:
+                patience.saw(await self._moved())
+                if patience.over:
+                    raise MachineError("the machine does not answer", detail=self._last_words())
+            return await task
+        finally:
+            task.cancel()
 
     async def _save(self) -> None:
         assert self._qmp is not None
