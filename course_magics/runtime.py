@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.errors import MachineError
 
 #: A unix socket's name has at most 104 characters (macOS; 108 on Linux), and ssh adds 17 of its own
 #: while it makes one, after our own name of up to 20.
 _ROOM = 104 - 17 - 20 - 2
+#: In the state folder: which folder the sockets are in, where it is not the usual one.
+_RECORD = "socket-folder"
 
 
 def state_dir() -> Path:
@@ -31,44 +35,69 @@ def xdg_folder(variable: str, usual: str) -> Path:
 def folder() -> Path:
     """The folder, made where it is missing, with mode 0700.
 
-    Raises MachineError when somebody else owns what stands in its place.
+    Raises MachineError when there is no place for one.
     """
-    places = [_of_all()]
-    if os.environ.get("XDG_RUNTIME_DIR"):
-        places.insert(0, Path(os.environ["XDG_RUNTIME_DIR"]) / "course-magics")
-    else:
-        places.insert(0, Path(tempfile.gettempdir()) / f"course-magics-{_user()}")
-    return _first(places)
+    chosen = os.environ.get("XDG_RUNTIME_DIR")
+    own = Path(chosen) / "course-magics" if chosen else None
+    if own is None and tempfile.gettempdir() != "/tmp":
+        own = Path(tempfile.gettempdir()) / f"course-magics-{_user()}"
+    return own if own is not None and _usable(own) else shared_folder()
 
 
 def shared_folder() -> Path:
     """The one that all of the user's processes see, whatever their environment; made if missing.
 
-    XDG_RUNTIME_DIR differs between a terminal and a notebook server, and goes at logout.
-    Raises MachineError when somebody else owns what stands in its place.
+    XDG_RUNTIME_DIR differs between a terminal and a notebook server, and goes at logout. Anybody
+    may have made a folder of that name in /tmp: then it is another one, and the state folder says
+    which. Raises MachineError when there is no place for one.
     """
-    return _first([_of_all()])
+    if (known := _recorded()) is not None:
+        return known
+    usual, *others = _places()
+    if _usable(usual):
+        return usual
+    record = state_dir() / _RECORD
+    try:
+        storage.private_folder(record.parent)
+        with storage.lock(record.with_name(f"{_RECORD}.lock")) or contextlib.nullcontext():
+            if (known := _recorded()) is not None:
+                return known
+            found = next((place for place in others if _usable(place)), None)
+            if found is None:
+                found = Path(tempfile.mkdtemp(prefix=f"{usual.name}-", dir=usual.parent))
+            storage.write_atomic(record, f"{found}\n")
+            return found
+    except OSError as error:
+        raise MachineError(
+            "no private folder for sockets",
+            detail=f"{usual} is somebody else's\n{error}",
+            hint="COURSE_STATE=/path/to/folder names a state folder that can be written to",
+        ) from None
 
 
-def _of_all() -> Path:
-    return Path("/tmp") / f"course-magics-{_user()}"
+def _places() -> list[Path]:
+    name = f"course-magics-{_user()}"
+    return [Path("/tmp") / name, Path("/var/tmp") / name, state_dir() / "sockets"]
 
 
-def _first(places: list[Path]) -> Path:
-    for place in places:
-        if os.name == "posix" and len(str(place)) > _ROOM:
-            continue
-        try:
-            place.mkdir(mode=0o700, exist_ok=True)
-        except OSError:
-            continue
-        if _private(place):
-            return place
-    raise MachineError(
-        "no private folder for sockets",
-        detail="\n".join(str(place) for place in places),
-        hint="it must be yours alone (mode 0700): remove what stands there",
-    )
+def _recorded() -> Path | None:
+    """The folder that was chosen in place of the usual one, as long as it can be used."""
+    try:
+        place = Path((state_dir() / _RECORD).read_text().strip())
+    except (OSError, ValueError):
+        return None
+    return place if place.is_absolute() and _usable(place) else None
+
+
+def _usable(place: Path) -> bool:
+    """Whether it is there, or can be made, for this user alone."""
+    if os.name == "posix" and len(str(place)) > _ROOM:
+        return False
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        return _private(place)
+    except OSError:
+        return False
 
 
 def _private(place: Path) -> bool:

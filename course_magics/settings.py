@@ -30,6 +30,15 @@ class CourseMagics(SingletonConfigurable):
     engine_idle = Int(
         600, min=0, help="Seconds after which the embedded engine stops when no kernel needs it."
     ).tag(config=True)
+    engine_reach = Unicode(
+        "",
+        help="Ports of this computer's 127.0.0.1 that containers of the embedded engine may reach, "
+        "as 10.0.2.2:PORT: `5000 8080`, or `all`; empty: none.",
+    ).tag(config=True)
+    engine_folders = Bool(
+        True,
+        help="Whether containers of the embedded engine can mount this computer's folders (`-v`).",
+    ).tag(config=True)
     engine_timeout = Int(
         60, min=1, help="Seconds that an engine may take for an answer; streams are not bounded."
     ).tag(config=True)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import labels, runtime
+from course_magics import labels, runtime, storage
 from course_magics.engine.bridge import Bridge, interface
 from course_magics.errors import EngineError
 from course_magics.guest.procs import run, search_path
@@ -128,7 +128,7 @@ class Namespaced:
                 "an engine in namespaces of its own cannot be started here: " + ", ".join(found)
             )
         network = self.bridge.subnet
-        self.folder.mkdir(parents=True, exist_ok=True)
+        storage.private_folder(self.folder)
         try:
             self._start(str(network[1]))
             if wait:

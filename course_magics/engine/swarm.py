@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import runs
+from course_magics import runs, storage
 from course_magics.engine import contexts, tunnel
 from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
@@ -131,7 +131,7 @@ class Swarm:
         Interrupted.
         """
         on = self._check(nodes, managers, on, programs)
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        storage.private_folder(self._file.parent)
         facts = {"nodes": nodes, "on": on, "programs": str(programs) if programs else ""}
         with self._file.open("x") as file:
             file.write(json.dumps(facts))

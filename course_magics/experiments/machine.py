@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_magics import labels, process, runtime
+from course_magics import labels, process, runtime, storage
 from course_magics.errors import MachineError
 from course_magics.guest.launch import free_port
 from course_magics.machines import ensure, live, program, project, ssh
@@ -125,9 +125,7 @@ class Machine:
 
 
 def _place() -> Path:
-    place = runtime.state_dir() / "measure"
-    place.mkdir(parents=True, exist_ok=True)
-    return place
+    return storage.private_folder(runtime.state_dir() / "measure")
 
 
 def _clear() -> None:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.guest.model import Guest, cache_dir
 
 #: How long a kernel may take to reach its init (seconds); with working KVM it takes one or two.
@@ -36,16 +37,19 @@ def kvm_works(guest: Guest, *, ask_again: bool = False) -> bool:
         return known[key]
     works = _boots(qemu, guest)
     memory.parent.mkdir(parents=True, exist_ok=True)
-    new = memory.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps({**known, key: works}))
-    new.replace(memory)
+    storage.write_json(memory, {**known, key: works}, mode=0o644)
     return works
+
+
+def usable() -> bool:
+    """Whether this user may open /dev/kvm, which proves nothing."""
+    return os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 def known_to_work() -> bool:
     """Whether an earlier boot has proved it here; never boots."""
     qemu = shutil.which("qemu-system-x86_64")
-    if qemu is None or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if qemu is None or not usable():
         return False
     known = remembered()
     return bool(known) and known.get(_here(qemu), False)

@@ -15,12 +15,13 @@ from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.errors import EngineError
 from course_magics.guest import guestfiles, nested, recipe, spark
 from course_magics.guest.build import build_guest, clear_unfinished, locked
 from course_magics.guest.model import cache_dir
 from course_magics.guest.procs import Say
-from course_magics.guest.rootfs import debootstrap, extract_file
+from course_magics.guest.rootfs import debootstrap, extract_file, is_whole
 
 # Counted up when the way of making them changes.
 _REVISION = 2
@@ -91,11 +92,11 @@ class Base:
     def ensure_tar(self, say: Say) -> Path:
         """Make the rootfs.tar where it is not in the cache yet; older ones of its name go."""
         folder = images_folder()
-        if not self.tar.is_file():
+        if not is_whole(self.tar):
             # The parent first: its difference to this one is what is wanted.
             parent = BASES[self.parent].ensure_tar(say) if self.parent else None
             with locked(folder, say):
-                if not self.tar.is_file():
+                if not is_whole(self.tar):
                     self._make_tar(folder, parent, say)
         return self.tar
 
@@ -104,6 +105,7 @@ class Base:
         work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
         try:
             self.make(work, parent, say)
+            storage.sync_file(work / "rootfs.tar")
             for old in folder.glob(f"{self.name.partition('/')[2]}-*.tar"):
                 old.unlink()
             (work / "rootfs.tar").rename(self.tar)

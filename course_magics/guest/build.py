@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import platform
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from course_magics import storage
 from course_magics.errors import MachineError
 from course_magics.guest import guestfiles, recipe
 from course_magics.guest.disk import Tree, kernel_name, make_disk, make_initrd
@@ -93,12 +93,12 @@ def build_guest(say: Say, force: bool = False) -> Guest:
 def locked(folder: Path, say: Say) -> Iterator[None]:
     """Hold the lock of `folder`, waiting for another process that has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another process is making it; waiting")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = storage.lock(folder / ".lock", wait=False)
+    if lock is None:
+        say("another process is making it; waiting")
+        lock = storage.lock(folder / ".lock")
+    assert lock is not None
+    with lock:
         yield
 
 
@@ -111,6 +111,8 @@ def clear_unfinished(folder: Path) -> None:
 def move_in(guest: Guest, folder: Path) -> Guest:
     """Give a finished guest its place in the cache, in one step."""
     target = folder / guest.hash
+    for name in ("guest.json", *guest.files.values()):
+        storage.sync_file(guest.folder / name)
     if target.exists():
         # Machines that run hold the old files open; their overlays need the same bytes, though.
         old = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))

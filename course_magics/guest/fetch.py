@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import BinaryIO
 
+from course_magics import storage
 from course_magics.errors import MachineError, OptionError
 from course_magics.guest.build import clear_unfinished, guest_folder, locked, move_in
 from course_magics.guest.model import Guest
@@ -67,7 +68,7 @@ def fetch_guest(url: str, sha256: str, say: Say) -> Guest:
             if not re.fullmatch(r"[0-9a-f]{16}", guest.hash):
                 raise MachineError("The guest that was fetched has no proper hash.")
             guest = move_in(guest, folder)
-            (folder / "fetched").write_text(guest.hash + "\n", encoding="ascii")
+            storage.write_atomic(folder / "fetched", guest.hash + "\n", mode=0o644)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     say(f"installed guest {guest.hash}")

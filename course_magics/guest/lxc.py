@@ -11,12 +11,14 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.errors import MachineError
 from course_magics.guest import recipe
 from course_magics.guest.build import locked
 from course_magics.guest.debs import unpack
 from course_magics.guest.model import cache_dir
 from course_magics.guest.procs import Say
+from course_magics.guest.rootfs import is_whole
 
 PACKAGES = ("lxc", "liblxc1", "liblxc-common")
 #: The commands that the course uses. Each is a megabyte, and each machine copies them.
@@ -37,7 +39,7 @@ def fetch(say: Say, *, force: bool = False) -> Path:
     MachineError where apt is missing or refuses.
     """
     target = tar_path()
-    if target.is_file() and not force:
+    if is_whole(target) and not force:
         say("LXC is here already")
         return target
     with (
@@ -48,6 +50,7 @@ def fetch(say: Say, *, force: bool = False) -> Path:
         versions = unpack(recipe.SUITE, PACKAGES, tree, say)
         part = target.with_suffix(".part")
         write(tree, part)
+        storage.sync_file(part)
         part.replace(target)
         say(f"LXC {versions['lxc']} is here: {target}")
     return target
@@ -71,7 +74,7 @@ def write(tree: Path, target: Path) -> None:
 def put(folder: Path | str) -> bool:
     """Copy the tar as lxc.tar into a machine's folder; False where it has not been fetched."""
     target = Path(folder) / "lxc.tar"
-    if not tar_path().is_file():
+    if not is_whole(tar_path()):
         return False
     try:
         shutil.copyfile(tar_path(), target)

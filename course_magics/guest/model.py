@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_magics import runtime
+from course_magics import runtime, storage
 from course_magics.errors import MachineError
 
 FORMAT = 1
+#: What to do about a guest that is not whole.
+AGAIN = "course-magics guest build makes it again"
 NAME = "course/debian12"
 
 
@@ -36,14 +40,30 @@ class Guest:
         try:
             data = json.loads((folder / "guest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise MachineError(f"No guest in {folder}.", detail=str(error)) from error
+            raise MachineError(f"No guest in {folder}.", detail=str(error), hint=AGAIN) from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise MachineError(f"The guest in {folder} is of another format than {FORMAT}.")
+            raise MachineError(
+                f"The guest in {folder} is of another format than {FORMAT}.", hint=AGAIN
+            )
         guest = cls(folder, data)
+        sizes = data.get("sizes") or {}
         for name in guest.files.values():
             if Path(name).name != name or not (folder / name).is_file():
-                raise MachineError(f"The guest in {folder} lacks {name}.")
+                raise MachineError(f"The guest in {folder} lacks {name}.", hint=AGAIN)
+            check_size(folder / name, sizes.get(name))
         return guest
+
+    def keep_in(self, folder: Path) -> Guest:
+        """What a cold boot needs, once more: in `folder`, where it stays when this one goes.
+
+        Raises OSError.
+        """
+        files = {role: self.files[role] for role in ("kernel", "initrd", "disk")}
+        for name in files.values():
+            duplicate(self.folder / name, folder / name)
+        data = {**self.data, "files": files, "snapshot": None}
+        storage.write_json(folder / "guest.json", data, mode=0o644)
+        return Guest(folder, data)
 
     @property
     def hash(self) -> str:
@@ -78,3 +98,31 @@ class Guest:
         """Memory and devices at the moment of the snapshot, or None without one."""
         name = self.files.get("ready_state")
         return self.folder / name if name else None
+
+
+def check_size(path: Path, size: object, hint: str = AGAIN) -> None:
+    """MachineError unless the file is as long as it was when it was made; None: nobody knows."""
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise MachineError(
+            f"{path} is cut off: {found:,} bytes instead of {size:,}".replace(",", " "), hint=hint
+        )
+
+
+def duplicate(source: Path, target: Path) -> None:
+    """Give a file that nobody writes to a second name, else copy it. Raises OSError.
+
+    It is copied on another file system, and where only its owner may link it.
+    """
+    try:
+        os.link(source, target)
+        return
+    except OSError:
+        pass
+    copied = False
+    if shutil.which("cp"):  # GNU's leaves out holes, and shares the blocks where it can
+        words = ["cp", "--reflink=auto", "--sparse=auto", str(source), str(target)]
+        copied = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    if not copied:
+        shutil.copyfile(source, target)
+    storage.sync_file(target)

@@ -46,13 +46,23 @@ class Qmp:
             self.close()
             raise
 
-    def command(self, name: str, **arguments: Any) -> Any:
+    def command(self, name: str, /, **arguments: Any) -> Any:
         """Send one command and return its answer; MachineError where QEMU refuses it."""
+        return self._command(name, arguments, [])
+
+    def hand_over(self, name: str, file: int) -> None:
+        """Give QEMU an open file (its descriptor), which `fd:NAME` means from then on."""
+        self._command("getfd", {"fdname": name}, [file])
+
+    def _command(self, name: str, arguments: dict[str, Any], files: list[int]) -> Any:
         words = {key.replace("_", "-"): value for key, value in arguments.items()}
         message = {"execute": name, "arguments": words} if words else {"execute": name}
         try:
-            self._stream.write(json.dumps(message).encode() + b"\n")
-            self._stream.flush()
+            line = json.dumps(message).encode() + b"\n"
+            if files:
+                socket.send_fds(self._socket, [line], files)
+            else:
+                self._socket.sendall(line)
             while True:
                 answer = self._read()
                 if "event" in answer:

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -205,3 +206,19 @@ def _quieter(say: Say) -> Say:
             say("  " + text[3:])
 
     return line
+
+
+def is_whole(tar: Path) -> bool:
+    """Whether a tar file that we wrote is there, up to its end.
+
+    Only the members' heads are read: 0.1 s for a Debian.
+    """
+    try:
+        with tar.open("rb") as file:
+            file.seek(-2 * tarfile.BLOCKSIZE, os.SEEK_END)
+            if any(file.read()):
+                return False
+        with tarfile.open(tar, "r:") as archive:
+            return all(member.name for member in archive)
+    except (OSError, tarfile.TarError):
+        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import stat
@@ -121,9 +120,9 @@ def test_another_user_of_this_computer_cannot_reach_it(state: Path) -> None:
     mine = [sys.executable, "-c", knock.replace("os.setgid(65534); os.setuid(65534)", ""), *places]
     assert "reached" in subprocess.run(mine, capture_output=True, text=True).stdout
     # sshd listens on a port of loopback, where only the key opens.
-    (pid,) = qemu_of(state)
-    words = Path(f"/proc/{pid}/cmdline").read_text()
-    port = re.search(r"hostfwd=tcp:127.0.0.1:(\d+)-:22", words)[1]  # type: ignore[index]
+    lease = embedded.held()
+    assert lease is not None
+    port = str(lease.facts["port"])
     options = ["-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"]
     login = ["ssh", "-F", "none", *options, "-oIdentityFile=none", "-p", port, "root@127.0.0.1"]
     done = subprocess.run([*login, "true"], capture_output=True, text=True)

@@ -40,6 +40,6 @@ def test_it_is_put_into_a_machines_folder_where_it_has_been_fetched(
 ) -> None:
     monkeypatch.setattr(lxc, "tar_path", lambda: tmp_path / "cached.tar")
     assert not lxc.put(tmp_path)
-    (tmp_path / "cached.tar").write_bytes(b"tar")
+    lxc.write(tmp_path / "tree", tmp_path / "cached.tar")
     assert lxc.put(tmp_path)
-    assert (tmp_path / "lxc.tar").read_bytes() == b"tar"
+    assert (tmp_path / "lxc.tar").read_bytes() == (tmp_path / "cached.tar").read_bytes()

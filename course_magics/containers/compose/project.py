@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from course_magics import labels
+from course_magics import labels, storage
 from course_magics.errors import OptionError
 from course_magics.runtime import state_dir
 from course_magics.shell import joined
@@ -121,7 +121,7 @@ class Project:
         from course_magics.containers.compose import source
 
         place = self.files[-1].parent
-        place.mkdir(parents=True, exist_ok=True)
+        storage.private_folder(place)
         ours: dict[str, Any] = {
             "x-course": {"folder": str(self.folder), "options": list(self.options)}
         }

@@ -16,30 +16,35 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from course_magics import runs, settings
-from course_magics.engine.embedded.files import Files
+from course_magics import runs, settings, storage
+from course_magics.engine.embedded.files import Files, own_folder
 from course_magics.engine.embedded.machine import Settings
 from course_magics.engine.embedded.prepare import Prepared
 from course_magics.errors import EngineError, MachineError
-from course_magics.guest.procs import Say, search_path
+from course_magics.guest.procs import Say, search_path, spent
+from course_magics.patience import Patience
 
-#: How long a keeper may take to open its socket, and the machine to start (seconds).
-_OPENING, _STARTING = 20, 400
-#: How long it may take to save the memory and go (seconds).
-_ENDING = 180
 #: What the machine itself needs, and what making its snapshot needs besides.
 _TO_RUN = ("qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
 _TO_PREPARE = ("mmdebstrap", "mke2fs", "apt-get", "dpkg-deb")
 _INSTALL = "sudo apt-get install qemu-system-x86 qemu-utils openssh-client"
 _GONE = "the embedded engine is not running any more"
+_SILENT = "its keeper says nothing"
 
 
 def lacks() -> list[str]:
     """The programs that are missing for the embedded engine here; [] when it can be had."""
     wanted = list(_TO_RUN)
-    if Prepared.newest() is None:
+    if _unprepared():
         wanted += _TO_PREPARE
     return [program for program in wanted if shutil.which(program, path=search_path()) is None]
+
+
+def _unprepared() -> bool:
+    """Whether a start lacks a snapshot. A disk that is there has what it needs."""
+    own = own_folder()  # looked at without making it
+    kept = (own / "engine.qcow2").exists() and (own / "base").exists()
+    return not kept and Prepared.newest() is None
 
 
 class Lease:
@@ -56,22 +61,23 @@ class Lease:
 
     def await_ready(self, say: Say) -> None:
         """Until the engine answers; `say` is told each step. Raises EngineError when it fails."""
-        self._connection.settimeout(_STARTING)
+        self._bound()
+        step = None
         while True:
             try:
                 message = self._read()
+            except TimeoutError:
+                message = {"failed": _SILENT}
             except (EngineError, ConnectionError):  # it ended before this process could hear why
-                message = {"failed": why_it_ended() or "its keeper has ended"}
+                raise _not_started(_last_note()) from None
             if "ready" in message:
                 self.facts = message["ready"]
                 return
             if "failed" in message:
-                raise EngineError(
-                    f"the embedded engine did not start: {message['failed']}",
-                    detail=message.get("detail"),
-                    hint=message.get("hint") or "%engine reset starts with an empty one",
-                )
-            say(str(message["step"]))
+                raise _not_started({**message, "why": message["failed"]})
+            if message["step"] != step:  # the same one again: it goes on
+                step = str(message["step"])
+                say(step)
 
     @property
     def alive(self) -> bool:
@@ -88,7 +94,7 @@ class Lease:
         """One call to the keeper. Raises EngineError."""
         with self._one_at_a_time:
             try:
-                self._connection.settimeout(120)
+                self._bound()
                 self._connection.sendall(json.dumps({"do": do, **details}).encode() + b"\n")
                 message = self._read()
                 while not {"ok", "failed"} & message.keys():  # it tells of its start first
@@ -100,16 +106,24 @@ class Lease:
         return message["ok"]
 
     def await_end(self) -> None:
-        """Until the keeper has gone."""
-        self._connection.settimeout(_ENDING)
-        with contextlib.suppress(OSError, EngineError):
+        """Until the keeper has gone. Raises EngineError when it does not go."""
+        self._bound()
+        try:
             while True:
                 self._read()
+        except TimeoutError:
+            raise EngineError(f"the embedded engine does not end: {_SILENT}") from None
+        except (OSError, EngineError):
+            pass
 
     def close(self) -> None:
         """Let go."""
         self._stream.close()
         self._connection.close()
+
+    def _bound(self) -> None:
+        """From now on it must be heard of now and then: it says something every two seconds."""
+        self._connection.settimeout(settings.current().patience)
 
     def _read(self) -> dict[str, Any]:
         line = self._stream.readline()
@@ -151,10 +165,10 @@ def start(say: Say) -> Lease:
     return lease
 
 
-def stop(*, save: bool = True) -> bool:
+def stop(*, save: bool = True, unused: bool = False) -> bool:
     """Stop the engine, for all kernels; its memory is kept unless `save` is False.
 
-    Returns whether there was one to stop.
+    unused: only where nobody holds on to it. Returns whether there was one to stop.
     """
     global _lease
     files = Files.mine()
@@ -165,7 +179,8 @@ def stop(*, save: bool = True) -> bool:
         return False
     try:
         with contextlib.suppress(EngineError):  # it answers by going
-            lease.ask("stop", save=save)
+            if lease.ask("stop", save=save, unused=unused) is False:
+                return False
         lease.await_end()
     finally:
         lease.close()
@@ -182,11 +197,23 @@ def reset() -> None:
 
 def why_it_ended() -> str | None:
     """What the last keeper said when the engine ended by itself; None when it was asked to."""
+    why = _last_note().get("why")
+    return None if why is None else str(why)
+
+
+def _last_note() -> dict[str, Any]:
     try:
-        found = json.loads(Files.mine().ended.read_text())
+        return storage.read_json(Files.mine().ended) or {}
     except (OSError, ValueError):
-        return None
-    return str(found["why"])
+        return {}
+
+
+def _not_started(note: dict[str, Any]) -> EngineError:
+    return EngineError(
+        f"the embedded engine did not start: {note.get('why') or 'its keeper has ended'}",
+        detail=note.get("detail"),
+        hint=note.get("hint") or "%engine reset starts with an empty one",
+    )
 
 
 def socket_path() -> Path:
@@ -206,28 +233,53 @@ def _connect(files: Files) -> Lease | None:
 
 
 def _start_keeper(files: Files, say: Say) -> Lease:
-    if Prepared.newest() is None:
+    if _unprepared():
         _prepare(say)
     with _locked(files, say):
         if (lease := _connect(files)) is not None:
             return lease
         # One that is ending still has the disk.
         files.lock("keeper", wait=True).close()  # type: ignore[union-attr]
+        files.ended.unlink(missing_ok=True)
         with files.keeper_log.open("ab") as log:
-            wanted = settings.current()
-            chosen = Settings(wanted.engine_memory, wanted.engine_cpus, wanted.engine_idle)
+            chosen = _settings()
             keeper = subprocess.Popen(
                 _python("keeper", str(files.folder), json.dumps(asdict(chosen))),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 env=_environment(), start_new_session=True,
             )  # fmt: skip
-        end = time.monotonic() + _OPENING
+        patience = Patience()
         while (lease := _connect(files)) is None:
-            if keeper.poll() is not None or time.monotonic() > end:
-                words = files.keeper_log.read_text("utf-8", "replace").strip().splitlines()[-5:]
-                raise EngineError("the embedded engine did not start", detail="\n".join(words))
+            gone = keeper.poll() is not None
+            patience.saw(None if gone else spent(keeper.pid))
+            if gone or patience.over:
+                note = _last_note()
+                with contextlib.suppress(OSError):
+                    words = files.keeper_log.read_text("utf-8", "replace").strip().splitlines()
+                    note.setdefault("detail", "\n".join(words[-5:]))
+                raise _not_started(note)
             time.sleep(0.02)
         return lease
+
+
+def _settings() -> Settings:
+    """What the user has set. Raises EngineError where it makes no sense."""
+    wanted = settings.current()
+    reach = wanted.engine_reach.replace(",", " ").split()
+    for port in reach:
+        if port != "all" and not (port.isdecimal() and 0 < int(port) < 65536):
+            raise EngineError(
+                f"engine_reach: {port} is no port",
+                hint="%config CourseMagics.engine_reach = '5000 8080', or 'all'",
+            )
+    return Settings(
+        memory=wanted.engine_memory,
+        cpus=wanted.engine_cpus,
+        idle=wanted.engine_idle,
+        patience=wanted.patience,
+        reach="all" if "all" in reach else " ".join(sorted(set(reach))),
+        folders=wanted.engine_folders,
+    )
 
 
 @contextlib.contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import shutil
 from pathlib import Path
 from typing import IO
 
-from course_magics import runtime
+from course_magics import runtime, storage
 from course_magics.errors import EngineError
 from course_magics.guest.model import cache_dir
 from course_magics.runtime import state_dir
@@ -29,8 +29,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         """folder: its state; made where it is missing, for the user alone. Raises EngineError."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
+            storage.private_folder(folder)
         except OSError as error:
             raise EngineError(
                 f"the embedded engine's folder {folder} cannot be written to",
@@ -38,8 +37,11 @@ class Files:
                 hint="COURSE_STATE names another one",
             ) from None
         self.folder = folder
-        #: Which snapshot the disk lies on.
+        #: Which snapshot the disk lies on, and what it needs of that, kept here.
         self.base = folder / "base.json"
+        self.own_base = folder / "base"
+        #: Stays empty: what the machine can mount when it is to mount nothing.
+        self.nothing = folder / "nothing"
         #: Images, containers, volumes.
         self.disk = folder / "engine.qcow2"
         #: Memory at the last stop, and the hardware that it was saved in.
@@ -67,19 +69,21 @@ class Files:
 
     def forget(self) -> None:
         """Remove the disk and the saved memory: the next start is from the snapshot."""
-        for file in (self.disk, self.saved, self.saved_as, self.base, self.key, self.ended):
+        # The memory first: it belongs to this disk and to no other.
+        for file in (self.saved_as, self.saved, self.disk, self.base, self.key, self.ended):
             file.unlink(missing_ok=True)
         self.key.with_name("key.pub").unlink(missing_ok=True)
+        shutil.rmtree(self.own_base, ignore_errors=True)
+
+    def put_aside(self) -> Path:
+        """Rename the whole folder, disk and all, and begin an empty one. Returns where it is."""
+        place = storage.set_aside(self.folder)
+        storage.private_folder(self.folder)
+        return place
 
     def lock(self, name: str, *, wait: bool) -> IO[str] | None:
         """Take one of the locks; it is held until the file that comes back is closed.
 
-        None: somebody has it, and `wait` is False.
+        None: somebody has it, and `wait` is False. CourseError where there are no locks.
         """
-        file = (self.folder / f"{name}.lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            file.close()
-            return None
-        return file
+        return storage.lock(self.folder / f"{name}.lock", wait=wait)

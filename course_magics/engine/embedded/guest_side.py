@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import shlex
 import uuid
 from pathlib import Path
@@ -23,6 +24,7 @@ _SYSTEM = frozenset(
 )
 #: Where all of this computer is mounted in the machine, and each shared folder from there.
 _ALL = "/run/computer"
+_GUARDED = "/dev/shm/course-guard"
 _OPTIONS = "trans=virtio,version=9p2000.L,msize=512000,cache=mmap,access=any"
 
 
@@ -40,24 +42,75 @@ def _shareable() -> list[str]:
 
 
 def welcome(seconds: float, seed: str, public_key: str) -> str:
-    """A script for a machine that has just started: clock, random numbers, key, shared folders.
+    """A script for a machine that has just started: clock, random numbers, key.
 
     seconds: now, since 1970. seed: random hex digits. public_key: "" to keep the one there is.
     """
+    lines = [f"date -u -s @{seconds:.3f}", f"echo {seed} > /dev/urandom; {_RESEED}"]
+    if public_key:
+        lines.append(f"echo {shlex.quote(public_key)} > {AUTHORIZED}")
+    return "\n".join(lines)
+
+
+def share() -> str:
+    """A script that mounts the folders of this computer which containers may mount in turn."""
     mounts = [
         f"mkdir -p {path} && mount --bind {_ALL}{path} {path}"
         for path in map(shlex.quote, _shareable())
     ]
-    lines = [
-        f"date -u -s @{seconds:.3f}",
-        f"echo {seed} > /dev/urandom; {_RESEED}",
-        f"mkdir -p {_ALL}",
-        f"mount -t 9p -o {_OPTIONS} {MOUNT_TAG} {_ALL}",
-        *mounts,
+    return "\n".join([f"mkdir -p {_ALL}", f"mount -t 9p -o {_OPTIONS} {MOUNT_TAG} {_ALL}", *mounts])
+
+
+def guard(reach: str) -> str:
+    """A script: what listens on this computer's 127.0.0.1 is out of reach, but for the ports named.
+
+    QEMU's user network leads 10.0.2.2, and any other address of its own, to 127.0.0.1: a container
+    would reach the notebook server. Its name server answers, and nothing else of what 10.0.2.3
+    stands for. reach: port numbers, or "all". The rules go with the memory, so they are set once.
+    """
+    known = hashlib.sha256(f"1 {reach}".encode()).hexdigest()
+    ports = [f"-p {p} --dport {n}" for n in reach.split() if n != "all" for p in ("tcp", "udp")]
+    four = [
+        # Connections from before the first rule are unknown to conntrack: this one's, for instance.
+        "-p tcp ! --syn -j RETURN",
+        "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
+        "-d 10.0.2.3 -p udp --dport 53 -j RETURN",
+        "-d 10.0.2.3 -p tcp --dport 53 -j RETURN",
+        "-p udp --dport 67 -j RETURN",
+        *(f"-d 10.0.2.2 {port} -j RETURN" for port in ports),
+        "-p tcp -j REJECT --reject-with tcp-reset",
+        "-j REJECT",
     ]
-    if public_key:
-        lines.append(f"echo {shlex.quote(public_key)} > {AUTHORIZED}")
-    return "\n".join(lines)
+    six = [
+        "-p tcp ! --syn -j RETURN",
+        "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
+        "-p ipv6-icmp -j RETURN",
+        "-d fec0::3 -p udp --dport 53 -j RETURN",
+        "-d fec0::3 -p tcp --dport 53 -j RETURN",
+        "-j REJECT",
+    ]
+    if reach == "all":
+        four = six = []
+    return f"""
+[ "$(cat {_GUARDED} 2>/dev/null)" = {known} ] || {{
+# The rule for what the machine itself sends stays when the others change.
+out='-A OUTPUT ! -o lo'; [ ! -e {_GUARDED} ] || out='#'
+iptables-restore -w --noflush <<END || exit 1
+{_table(four, "10.0.2.0/24")}
+END
+ip6tables-restore -w --noflush <<END || echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6
+{_table(six, "fec0::/64")}
+END
+echo {known} > {_GUARDED}
+}}"""
+
+
+def _table(rules: list[str], network: str) -> str:
+    """The rules for what goes to `network`, where dockerd looks first (it makes no such chain)."""
+    lines = ["*filter", ":COURSE - [0:0]", ":DOCKER-USER - [0:0]"]
+    lines += [f"-A COURSE {rule}" for rule in rules]
+    lines += [f"-A DOCKER-USER -d {network} -j COURSE", "-A DOCKER-USER -j RETURN"]
+    return "\n".join([*lines, f"$out -d {network} -j COURSE", "COMMIT"])
 
 
 #: Undoes the shared folders, since QEMU cannot save a machine that has them mounted.
@@ -68,6 +121,9 @@ FAREWELL = (
 
 #: The shared folders that are mounted.
 SHARED = f"grep ' 9p ' /proc/mounts | cut -d' ' -f2 | grep -vx {_ALL}"
+
+#: The dockerd that runs at this moment: another number each time it has ended and begun anew.
+DOCKERD = "cat /run/docker.pid 2>/dev/null"
 
 #: Bytes used and free on the machine's disk.
 DISK = "df -B1 --output=used,avail / | tail -n 1"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
+import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ def command(
     disk: Path,
     monitor: Path,
     console: Path,
-    port: int,
-    state: Path | None,
+    shared: Path,
+    state: int | None,
 ) -> list[str]:
     """The words that start QEMU.
 
-    guest: kernel and devices. disk: its own disk. port: of this computer, for its sshd. monitor,
-    console: the paths of the QMP socket and of the log. state: the memory to load, None to boot.
+    guest: kernel and devices. disk: its own disk. monitor, console: the paths of the QMP socket
+    and of the log. shared: the folder of this computer that the machine can mount. state: the open
+    file with the memory to load, None to boot. The way to its sshd is opened later, on the monitor.
     """
     data: dict[str, Any] = guest.data
     words = [
@@ -50,15 +52,35 @@ def command(
         # unsafe: the machine's "write it to the disk now" costs nothing. What it has written
         # survives the end of QEMU in any case, but not a power cut of this computer.
         "-drive", f"if=none,id=disk0,file={escaped(disk)},format=qcow2,discard=unmap,cache=unsafe",
-        "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:22",
+        "-netdev", "user,id=net0",
         "-netdev", "hubport,id=net1,hubid=1",
         "-chardev", f"file,id=serial0,path={escaped(console)}",
         "-chardev", "null,id=agent0",
         # This computer's files with the user's rights, for `-v`; who a file belongs to stays.
-        "-fsdev", "local,id=computer,path=/,security_model=none,multidevs=remap",
+        "-fsdev",
+        f"local,id=computer,path={escaped(shared)},security_model=none,multidevs=remap",
         "-device", f"virtio-9p-pci,fsdev=computer,mount_tag={MOUNT_TAG},addr=0x9",
         "-qmp", f"unix:{escaped(monitor)},server=on,wait=off",
+        # A kernel that panics ends it, and does not boot for ever.
+        "-no-reboot",
+        *_sandbox(),
     ]  # fmt: skip
     if state is not None:
-        words += ["-incoming", f"exec:cat {shlex.quote(str(state))}"]
+        words += ["-incoming", f"fd:{state}"]
     return words
+
+
+@cache
+def _sandbox() -> list[str]:
+    """Words that take from QEMU what it does not need: programs, other users' rights, priorities.
+
+    Who breaks out of the machine has the user's files, but starts no program. Not every QEMU is
+    built with it.
+    """
+    done = subprocess.run(
+        [need("qemu-system-x86_64"), "-help"], capture_output=True, text=True, check=False
+    )
+    if "\n-sandbox " not in done.stdout:
+        return []
+    denied = ("obsolete", "elevateprivileges", "spawn", "resourcecontrol")
+    return ["-sandbox", "on," + ",".join(f"{what}=deny" for what in denied)]

@@ -20,17 +20,19 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from course_magics import storage
 from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.ports import Ports
 from course_magics.errors import CourseError, EngineError
 
-#: How often the machine is looked at (seconds).
-_LOOK = 2.0
+#: How often the machine is looked at; how often who waits is told that it goes on (seconds).
+_LOOK = _SIGN = 2.0
 
 
 class Keeper:
@@ -57,9 +59,10 @@ class Keeper:
         before = os.umask(0o177)
         server = await asyncio.start_unix_server(self._serve, self.files.control)
         os.umask(before)
-        tasks: list[asyncio.Task[None]] = []
+        tasks: list[asyncio.Task[Any]] = []
         try:
-            await self._start()
+            if not await self._start():
+                return
             tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.ports.follow())]
             await self._over.wait()
         except CourseError as error:
@@ -73,17 +76,40 @@ class Keeper:
             # First of all nobody new comes in: whoever does, starts another keeper after this one.
             self.files.control.unlink(missing_ok=True)
             server.close()
-            await self.machine.stop(save=self._save)
+            stop = asyncio.create_task(self.machine.stop(save=self._save))
+            while not (await asyncio.wait({stop}, timeout=_SIGN))[0]:
+                self._broadcast({"step": "ending"})
+            await stop
             for client in self._clients:
                 client.close()
             await asyncio.sleep(0)  # so that those who serve them see that
 
-    async def _start(self) -> None:
+    async def _start(self) -> bool:
+        """Start the machine; False when it was told to end meanwhile."""
         self.files.ended.unlink(missing_ok=True)
         begun = time.monotonic()
-        await self.machine.start(self._say)
+        start = asyncio.create_task(self.machine.start(self._say))
+        over = asyncio.create_task(self._over.wait())
+        try:
+            while not start.done() and not over.done():
+                await asyncio.wait(
+                    {start, over}, timeout=_SIGN, return_when=asyncio.FIRST_COMPLETED
+                )
+                self._broadcast({"step": self.step})  # so that who waits sees that it goes on
+            if start.done():
+                await start
+        finally:
+            over.cancel()
+            if not start.done():
+                start.cancel()
+                with contextlib.suppress(asyncio.CancelledError, CourseError):
+                    await start
+        if self._over.is_set() and self.machine.facts == {}:
+            self._fail(EngineError("it was stopped while it started"))
+            return False
         self.facts = {**self.machine.facts, "seconds": round(time.monotonic() - begun, 2)}
         self._broadcast({"ready": self.facts})
+        return True
 
     def _say(self, step: str) -> None:
         self.step = step
@@ -109,11 +135,15 @@ class Keeper:
                 await asyncio.wait_for(self.machine.wait(), _LOOK)
 
     def _fail(self, error: CourseError) -> None:
+        # Who hears of it may try again at once, and must not find this keeper.
+        self.files.control.unlink(missing_ok=True)
+        self._note(error.message, error.detail, error.hint)
         self._broadcast({"failed": error.message, "detail": error.detail, "hint": error.hint})
-        self._note(error.message, error.detail)
 
-    def _note(self, why: str, detail: str | None = None) -> None:
-        self.files.ended.write_text(json.dumps({"why": why, "detail": detail, "at": time.time()}))
+    def _note(self, why: str, detail: str | None = None, hint: str | None = None) -> None:
+        note = {"why": why, "detail": detail, "hint": hint, "at": time.time()}
+        with contextlib.suppress(OSError):
+            storage.write_json(self.files.ended, note)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
@@ -121,7 +151,7 @@ class Keeper:
         try:
             while line := await reader.readline():
                 try:
-                    answer = {"ok": await self._do(json.loads(line))}
+                    answer = {"ok": await self._at_work(writer, self._do(json.loads(line)))}
                 except CourseError as error:
                     answer = {"failed": error.message, "detail": error.detail}
                 except (OSError, ValueError, KeyError, EOFError) as error:
@@ -134,6 +164,16 @@ class Keeper:
             self._idle_since = time.monotonic()
             writer.close()
 
+    async def _at_work(self, writer: asyncio.StreamWriter, what: Coroutine[Any, Any, Any]) -> Any:
+        """Its result; the client hears now and then that it is being worked on."""
+        task = asyncio.ensure_future(what)
+        try:
+            while not (await asyncio.wait({task}, timeout=_SIGN))[0]:
+                _send(writer, {"step": self.step})
+            return await task
+        finally:
+            task.cancel()
+
     async def _do(self, call: dict[str, Any]) -> Any:
         match call["do"]:
             case "facts":
@@ -145,9 +185,12 @@ class Keeper:
             case "keep room":
                 return await self.machine.run(guest_side.KEEP_ROOM)
             case "stop":
+                # Who asks holds a connection as well.
+                if call.get("unused") and len(self._clients) > 1:
+                    return False
                 self._save = bool(call.get("save", True))
                 self._over.set()
-                return None
+                return True
         raise ValueError(f"unknown call {call['do']!r}")
 
 

@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from course_magics.engine.embedded import guest_side
+from course_magics import storage
+from course_magics.engine.embedded import disk, guest_side, memory
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.guest_side import Shell
 from course_magics.engine.embedded.hardware import CPUS, MEMORY_MB, command
 from course_magics.engine.embedded.prepare import Prepared, wanted_hash
 from course_magics.errors import EngineError, MachineError
 from course_magics.guest import keys
-from course_magics.guest.acceleration import known_to_work
-from course_magics.guest.launch import free_port, make_overlay
+from course_magics.guest.acceleration import known_to_work, usable
+from course_magics.guest.launch import free_port
 from course_magics.guest.model import Guest
-from course_magics.guest.procs import resident
+from course_magics.guest.procs import resident, spent
 from course_magics.guest.qmp import Qmp
-from course_magics.guest.snapshot import save_state
+from course_magics.patience import Patience
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
-#: How long the machine may take to load, to boot, and dockerd to answer after that (seconds).
-_LOAD, _BOOT, _ANSWER = 60, 240, 120
+#: How often dockerd may end before it has answered once.
+_TRIES = 5
 
 
 @dataclass(frozen=True)
 class Settings:
-    """memory: MiB, cpus: both 0 for the snapshot's own; idle: seconds until it stops unused."""
+    """memory: MiB, cpus: both 0 for the snapshot's own; idle: seconds until it stops unused.
+
+    patience: seconds that a wait goes on while nothing moves. reach: the ports of this computer's
+    127.0.0.1 that containers may reach, or "all". folders: whether they may mount its folders.
+    """
 
     memory: int = 0
     cpus: int = 0
     idle: int = 600
+    patience: float = 60
+    reach: str = ""
+    folders: bool = True
 
 
 class Machine:
@@ -59,41 +67,74 @@ class Machine:
     async def start(self, say: Say, guest: Guest | None = None) -> None:
         """Start it in the quickest way that there is. Raises CourseError.
 
-        guest: boot it on the disk that is there, which lies on no snapshot (to make one).
+        guest: boot it on the disk that is there, which lies on no snapshot (to make one). Where it
+        fails, disk and saved memory are as they were before.
         """
-        prepared = None if guest else _base(self.files, say)
-        if prepared is not None:
+        loop = asyncio.get_running_loop()
+
+        def tell(line: str) -> None:  # from a thread
+            loop.call_soon_threadsafe(say, line)
+
+        prepared, fresh = None, None
+        if guest is None:
+            prepared, fresh = await asyncio.to_thread(disk.settle, self.files, tell)
             guest = prepared.guest
-        assert guest is not None
+        try:
+            if fresh is None and prepared is not None:
+                await asyncio.to_thread(self._mark)
+            await self._start(say, prepared, guest, fresh)
+        except BaseException:
+            await self._kill()
+            if fresh is not None:  # there is nothing on it yet, and it took no key of the user's
+                self.files.forget()
+            elif prepared is not None:
+                memory.go_back(self.files)
+            raise
+
+    def _mark(self) -> None:
+        memory.go_back(self.files)  # from a start that was cut off
+        if memory.of(self.files) is not None:
+            memory.mark(self.files)
+
+    async def _start(
+        self, say: Say, prepared: Prepared | None, guest: Guest, fresh: Path | None
+    ) -> None:
+        saved = memory.of(self.files) or {}
         self._hardware = {
             "memory_mb": self.settings.memory or MEMORY_MB,
             "cpus": self.settings.cpus or CPUS,
             "kvm": prepared is not None and known_to_work(),
         }
-        state, how = self._state(prepared)
+        if saved.get("kvm") and usable():  # that it was saved with it is proof as well
+            self._hardware["kvm"] = True
+        state, how = None, _BOOTING
+        if fresh is not None and prepared is not None and self._hardware == prepared.hardware:
+            state, how = fresh, _FRESH
+        elif saved == self._hardware:
+            state, how = self.files.saved, _SAVED
+        say(how)
         try:
-            say(how)
-            port = await self._launch(guest, state)
-        except MachineError:
-            # The memory does not fit this QEMU: the disk is whole all the same.
-            if state is None:
-                raise
+            await self._launch(guest, state)
+        except memory.DoesNotFit:
             await self._kill()
-            state, how = None, _BOOTING
+            state, how = None, _REFUSED if state == self.files.saved else _BOOTING
             say(how)
-            port = await self._launch(guest, None)
-        # From here on the disk goes its own way, and a memory saved before is of no use.
-        self.files.saved.unlink(missing_ok=True)
-        self.files.saved_as.unlink(missing_ok=True)
+            await self._launch(guest, None)
+        port = await self._forward()
         if state is None:
             await self._await_greeting(port)
         say("logging in")
-        self._shell = await self._log_in(prepared, guest, port)
+        self._shell = await self._patiently(self._log_in(prepared, guest, port))
+        if prepared is not None:
+            await self._patiently(self._protect())
         say("waiting for dockerd")
         await self._await_docker()
+        assert self._qmp is not None
+        await asyncio.to_thread(memory.forget, self.files, self._qmp)
         self.facts = {
             "start": how,
             **self._hardware,
+            "port": port,
             "shared": sorted((await self.run(guest_side.SHARED)).split()),
             "stale": prepared is not None and prepared.hash != wanted_hash(),
         }
@@ -103,64 +144,113 @@ class Machine:
         assert self._shell is not None
         return await self._shell.run(script)
 
-    def _state(self, prepared: Prepared | None) -> tuple[Path | None, str]:
-        """What to load into memory, and that in words."""
-        if not self.files.disk.exists():
-            assert prepared is not None
-            make_overlay(prepared.disk, self.files.disk)
-            if self._hardware == prepared.hardware:
-                return prepared.state, _FRESH
-            return None, _BOOTING
-        with contextlib.suppress(OSError, ValueError):
-            if json.loads(self.files.saved_as.read_text()) == self._hardware:
-                return self.files.saved, "going on from the memory saved at the last stop"
-        return None, _BOOTING
+    async def _protect(self) -> None:
+        """What containers shall not reach of this computer, and then what they may mount."""
+        assert self._shell is not None
+        if not await self._shell.succeeds(guest_side.guard(self.settings.reach)):
+            raise MachineError(
+                "the machine could not close the way to this computer's own ports",
+                detail=self._last_words(),
+            )
+        if self.settings.folders:
+            await self._shell.run(guest_side.share())
 
-    async def _launch(self, guest: Guest, state: Path | None) -> int:
-        """Start QEMU and wait until it runs; returns the port of the machine's sshd."""
-        port = free_port()
-        words = command(
-            guest, **self._hardware, disk=self.files.disk, monitor=self.files.monitor,
-            console=self.files.console, port=port, state=state,
-        )  # fmt: skip
-        # QEMU must not outlive its keeper, however that ends.
-        if setpriv := shutil.which("setpriv"):
-            words = [setpriv, "--pdeathsig", "KILL", *words]
-        self.files.monitor.unlink(missing_ok=True)
-        with self.files.qemu_log.open("wb") as log:
+    async def _launch(self, guest: Guest, state: Path | None) -> None:
+        """Start QEMU and wait until it runs. Raises MachineError, DoesNotFit for a wrong memory."""
+        shared = Path("/")
+        if not self.settings.folders:
+            shared = storage.private_folder(self.files.nothing)
+        with contextlib.ExitStack() as files:
+            incoming = files.enter_context(state.open("rb")) if state is not None else None
+            log = files.enter_context(self.files.qemu_log.open("wb"))
+            number = incoming.fileno() if incoming is not None else None
+            words = command(
+                guest, **self._hardware, disk=self.files.disk, monitor=self.files.monitor,
+                console=self.files.console, shared=shared, state=number,
+            )  # fmt: skip
+            # QEMU must not outlive its keeper, however that ends.
+            if setpriv := shutil.which("setpriv"):
+                words = [setpriv, "--pdeathsig", "KILL", *words]
+            self.files.monitor.unlink(missing_ok=True)
             self._qemu = await asyncio.create_subprocess_exec(
                 *words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                start_new_session=True, pass_fds=() if number is None else (number,),
             )  # fmt: skip
-        self._qmp = await asyncio.to_thread(self._connect)
-        with contextlib.suppress(FileNotFoundError):  # QEMU has ended meanwhile, as is seen below
-            self.files.monitor.chmod(0o600)
-        end = time.monotonic() + _LOAD
+            try:
+                self._qmp = await self._connect()
+                await self._await_running(number)
+            except MachineError as error:
+                # It closes its monitor before it has ended.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.wait(), 2)
+                last = self._last_words()
+                if number is not None and self._ended() and memory.does_not_fit(last):
+                    raise memory.DoesNotFit(error.message, detail=last) from None
+                raise MachineError("QEMU did not start the machine", detail=last) from None
+
+    async def _connect(self) -> Qmp:
+        patience = Patience(self.settings.patience)
+        while True:
+            with contextlib.suppress(MachineError):
+                found = await asyncio.to_thread(
+                    Qmp, self.files.monitor, timeout=0.5, answer=self.settings.patience
+                )
+                with contextlib.suppress(FileNotFoundError):  # QEMU has ended meanwhile
+                    self.files.monitor.chmod(0o600)
+                return found
+            patience.saw(self._spent())
+            if self._ended() or patience.over:
+                raise MachineError("QEMU does not answer")
+
+    async def _await_running(self, state: int | None) -> None:
+        """Until it runs. state: the memory that it reads; how far it has come is seen there."""
+        patience = Patience(self.settings.patience)
         while (status := (await self.monitor("query-status"))["status"]) != "running":
             if status == "paused":  # as it was saved
                 await self.monitor("cont")
-            if self._qemu.returncode is not None or time.monotonic() > end:
-                raise MachineError("QEMU did not load the machine", detail=self._last_words())
+            patience.saw(os.lseek(state, 0, os.SEEK_CUR) if state is not None else status)
+            if self._ended() or patience.over:
+                raise MachineError("QEMU did not load the machine")
             await asyncio.sleep(0.02)
-        return port
 
-    def _connect(self) -> Qmp:
-        assert self._qemu is not None
-        end = time.monotonic() + _LOAD
-        while True:
-            try:
-                return Qmp(self.files.monitor, timeout=0.5)
-            except MachineError:
-                if self._qemu.returncode is not None or time.monotonic() > end:
-                    raise MachineError(
-                        "QEMU could not start the machine", detail=self._last_words()
-                    ) from None
+    async def _forward(self) -> int:
+        """Lead a port of this computer to the machine's sshd; another one where it is taken."""
+        for _ in range(20):
+            port = free_port()
+            said = await self.monitor(
+                "human-monitor-command",
+                command_line=f"hostfwd_add net0 tcp:127.0.0.1:{port}-:22",
+            )
+            if not (said or "").strip():
+                return port
+        raise MachineError("QEMU gets no port of 127.0.0.1", detail=str(said).strip())
+
+    def _spent(self) -> int:
+        """Processor time that QEMU has used, in steps of 5 s: a machine at rest takes none."""
+        with contextlib.suppress(OSError, AttributeError):
+            return int(spent(self._qemu.pid) / 5)  # type: ignore[union-attr]
+        return 0
+
+    async def _moved(self) -> object:
+        """A sign that changes while the machine gets on: it computes, reads, writes, or prints."""
+        size = 0
+        with contextlib.suppress(OSError):
+            size = self.files.console.stat().st_size
+        try:
+            counts = [
+                (disk["stats"]["rd_operations"], disk["stats"]["wr_operations"])
+                for disk in await self.monitor("query-blockstats")
+            ]
+        except MachineError:
+            counts = []
+        return size, counts, self._spent()
 
     async def _await_greeting(self, port: int) -> None:
         """Until sshd greets: what is sent before a guest can answer is repeated very late."""
-        end = time.monotonic() + _BOOT
+        patience = Patience(self.settings.patience)
         while True:
-            if self._ended() or time.monotonic() > end:
+            patience.saw(await self._moved())
+            if self._ended() or patience.over:
                 raise MachineError("the machine did not boot", detail=self._last_words())
             with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -207,18 +297,22 @@ class Machine:
         return copy
 
     async def _await_docker(self) -> None:
-        end = time.monotonic() + _ANSWER
+        patience, begun = Patience(self.settings.patience), set[str]()
         while True:
             with contextlib.suppress(OSError, TimeoutError, EngineError):
                 if await asyncio.wait_for(self.get("/_ping"), 10) == b"OK":
                     return
-            if self._ended() or time.monotonic() > end:
+            patience.saw(await self._moved())
+            if not self._ended() and (number := (await self.run(guest_side.DOCKERD)).strip()):
+                begun.add(number)
+            # It is started again each time it ends, so it could go on like that for ever.
+            if self._ended() or patience.over or len(begun) > _TRIES:
                 raise EngineError("dockerd in the machine does not answer", detail=await self.log())
             await asyncio.sleep(0.1)
 
     # --- while it runs --------------------------------------------------------------------------
 
-    async def monitor(self, name: str, **arguments: Any) -> Any:
+    async def monitor(self, name: str, /, **arguments: Any) -> Any:
         """One command on QEMU's monitor. Raises MachineError."""
         assert self._qmp is not None
         return await asyncio.to_thread(self._qmp.command, name, **arguments)
@@ -288,28 +382,42 @@ class Machine:
         """End it. save: its memory is kept, so that containers go on at the next start."""
         try:
             if save and self._shell is not None and not self._ended():
-                if await self._shell.succeeds(guest_side.FAREWELL):
+                if await self._patiently(self._shell.succeeds(guest_side.FAREWELL)):
                     await self._save()
                 else:  # a container uses a shared folder, and then QEMU can save nothing
-                    await asyncio.wait_for(self._shell.succeeds(guest_side.SHUT_DOWN), 60)
+                    await self._patiently(self._shell.succeeds(guest_side.SHUT_DOWN))
         except (MachineError, TimeoutError, OSError):
             pass  # the disk is as after a power cut, and the next start boots from it
         finally:
             await self._kill()
             for file in (self.files.docker, self.files.monitor):
                 file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # QEMU does not wait for this computer's disk
+                storage.sync_file(self.files.disk)
+
+    async def _patiently(self, what: Coroutine[Any, Any, T]) -> T:
+        """What a script in the machine gives; MachineError when it does not get on any more."""
+        patience, task = Patience(self.settings.patience), asyncio.ensure_future(what)
+        try:
+            while not (await asyncio.wait({task}, timeout=0.5))[0]:
+                patience.saw(await self._moved())
+                if patience.over:
+                    raise MachineError("the machine does not answer", detail=self._last_words())
+            return await task
+        finally:
+            task.cancel()
 
     async def _save(self) -> None:
-        new = self.files.saved.with_suffix(".new")
+        assert self._qmp is not None
         try:
-            assert self._qmp is not None
-            await asyncio.to_thread(save_state, self._qmp, new)
+            count = await asyncio.to_thread(
+                memory.save, self._qmp, self.files, self._hardware, self.settings.patience
+            )
             await self.monitor("quit")
             await self.wait()
-            new.replace(self.files.saved)
-            self.files.saved_as.write_text(json.dumps(self._hardware))
+            await asyncio.to_thread(count)
         finally:
-            new.unlink(missing_ok=True)
+            self.files.saved.with_suffix(".new").unlink(missing_ok=True)
 
     async def _kill(self) -> None:
         if self._shell is not None:
@@ -324,21 +432,6 @@ class Machine:
 
 
 _FRESH = "loading the pre-booted machine"
+_SAVED = "going on from the memory saved at the last stop"
 _BOOTING = "booting the machine"
-
-
-def _base(files: Files, say: Say) -> Prepared:
-    """The snapshot that the disk lies on; the newest for a new disk. Raises EngineError."""
-    if files.disk.exists():
-        try:
-            return Prepared.load(Path(json.loads(files.base.read_text())["folder"]))
-        except (OSError, ValueError, KeyError, MachineError):
-            say("the snapshot that the engine's disk lay on has gone: starting with a new one")
-            files.forget()
-    prepared = Prepared.newest()
-    if prepared is None:
-        raise EngineError(
-            "the embedded engine is not prepared", hint="course-magics engine prepare does it"
-        )
-    files.base.write_text(json.dumps({"folder": str(prepared.folder)}))
-    return prepared
+_REFUSED = "booting: this QEMU cannot load the memory saved at the last stop"

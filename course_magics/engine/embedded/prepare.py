@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
+import secrets
 import shutil
 import sys
 import tarfile
@@ -22,6 +22,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from course_magics import storage
 from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files, own_folder, prepared_folder
 from course_magics.engine.embedded.hardware import CPUS, INIT, MEMORY_MB
@@ -32,7 +33,7 @@ from course_magics.guest.build import build_guest, clear_unfinished, installed_g
 from course_magics.guest.debs import unpack
 from course_magics.guest.images import IMAGES
 from course_magics.guest.launch import Machine as Booted
-from course_magics.guest.model import Guest
+from course_magics.guest.model import Guest, check_size, duplicate
 from course_magics.guest.procs import Say, run
 
 #: Counted up when the way of making it changes without any of its inputs.
@@ -53,25 +54,35 @@ _PLACES = {
     "containerd.toml": (f"{_OWN}/containerd.toml", 0o644),
     "sshd.conf": ("/etc/ssh/sshd_config.d/course.conf", 0o644),
 }
+#: What to do about a snapshot that is not whole.
+_AGAIN = "course-magics engine prepare makes it again"
 #: Done before the snapshot, so that what a first container needs is in memory already.
 _WARM_UP = ("course/busybox", "course/debian", "course/python", "course/busybox", "course/busybox")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A snapshot. data: its prepared.json (hash, versions, seconds, hardware)."""
+    """A snapshot. data: its prepared.json (id, hash, versions, seconds, hardware, sizes)."""
 
     folder: Path
     data: dict[str, Any]
 
     @classmethod
-    def load(cls, folder: Path) -> Prepared:
-        """The one in `folder`; MachineError where it is not whole."""
+    def load(cls, folder: Path, *, memory: bool = True) -> Prepared:
+        """The one in `folder`; MachineError where it is not whole. memory: False: not looked at."""
         try:
-            found = cls(folder, json.loads((folder / "prepared.json").read_text()))
+            data = storage.read_json(folder / "prepared.json")
         except (OSError, ValueError) as error:
-            raise MachineError(f"no snapshot of an engine in {folder}") from error
+            raise MachineError(f"no snapshot of an engine in {folder}", hint=_AGAIN) from error
+        if data is None:
+            raise MachineError(f"no snapshot of an engine in {folder}", hint=_AGAIN)
+        found = cls(folder, data)
         Guest.load(folder)
+        for file in (found.disk, found.state) if memory else (found.disk,):
+            if not file.is_file():
+                raise MachineError(f"the snapshot in {folder} lacks {file.name}", hint=_AGAIN)
+            # Version 0.1.0 did not note them.
+            check_size(file, data.get("sizes", {}).get(file.name), hint=_AGAIN)
         return found
 
     @classmethod
@@ -79,13 +90,20 @@ class Prepared:
         """The snapshot of this version, else the last one made before; None without any."""
         folder = prepared_folder()
         wanted = wanted_hash()
-        others = sorted(folder.glob("*/prepared.json"), key=lambda p: -p.stat().st_mtime)
-        for place in [folder / wanted if wanted else folder, *(p.parent for p in others)]:
-            try:
-                return cls.load(place)
-            except MachineError:
-                continue
-        return None
+        found = []
+        for place in folder.glob("[!.]*/prepared.json"):
+            with contextlib.suppress(MachineError, OSError):
+                prepared = cls.load(place.parent)
+                found.append(((prepared.hash == wanted, place.stat().st_mtime), prepared))
+        return max(found, key=lambda pair: pair[0])[1] if found else None
+
+    def keep_in(self, folder: Path) -> None:
+        """Put into `folder` what a disk on this snapshot needs. Raises OSError."""
+        self.guest.keep_in(folder)
+        duplicate(self.disk, folder / self.disk.name)
+        with contextlib.suppress(PermissionError):  # only a new disk's first start needs it
+            duplicate(self.key, folder / self.key.name)
+        storage.write_json(folder / "prepared.json", self.data, mode=0o644)
 
     @property
     def guest(self) -> Guest:
@@ -94,6 +112,12 @@ class Prepared:
     @property
     def hash(self) -> str:
         return str(self.data["hash"])
+
+    @property
+    def id(self) -> str | None:
+        """Its own, random: two of the same inputs differ. None: one that version 0.1.0 has made."""
+        found = self.data.get("id")
+        return str(found) if found else None
 
     @property
     def hardware(self) -> dict[str, Any]:
@@ -145,18 +169,17 @@ def prepare(say: Say, force: bool = False) -> Prepared:
     guest = build_guest(say)
     folder = prepared_folder()
     with locked(folder, say):
-        target = folder / _hash(guest)
-        if not force:
-            try:
-                return Prepared.load(target)
-            except MachineError:
-                pass
+        wanted = _hash(guest)
+        if not force and (newest := Prepared.newest()) is not None and newest.hash == wanted:
+            return newest
+        # Never in the place of another one: engines' disks may lie on that.
+        target = folder / f"{wanted}-{secrets.token_hex(4)}"
         clear_unfinished(folder)
         work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
         try:
-            _make(guest, work, say)
-            shutil.rmtree(target, ignore_errors=True)
+            _make(guest, work, target.name, say)
             work.rename(target)
+            storage.sync_folder(folder)
             _forget_old(folder, target)
             return Prepared.load(target)
         finally:
@@ -164,25 +187,26 @@ def prepare(say: Say, force: bool = False) -> Prepared:
 
 
 def _forget_old(folder: Path, new: Path) -> None:
-    """Remove all but the new one, the one before it, and that which the user's engine lies on."""
+    """Remove all but the new one, the one before it, and those that disks may lie on.
+
+    Engines keep what their disks need; those of version 0.1.0 did not, and its snapshots stay.
+    """
     in_use = None
     with contextlib.suppress(OSError, ValueError, KeyError):
         in_use = Path(json.loads((own_folder() / "base.json").read_text())["folder"])
-    others = [p.parent for p in folder.glob("*/prepared.json") if p.parent not in (new, in_use)]
-    others.sort(key=lambda place: place.stat().st_mtime)
-    for place in others[:-1]:
-        shutil.rmtree(place, ignore_errors=True)
+    others = []
+    for place in folder.glob("[!.]*/prepared.json"):
+        with contextlib.suppress(MachineError, OSError):
+            if place.parent not in (new, in_use) and Prepared.load(place.parent).id is not None:
+                others.append((place.stat().st_mtime, place.parent))
+    for _, old in sorted(others)[:-1]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def _make(guest: Guest, work: Path, say: Say) -> None:
+def _make(guest: Guest, work: Path, name: str, say: Say) -> None:
     begun = time.monotonic()
     say("making the embedded engine")
-    for name in ("guest.json", *guest.files.values()):
-        # The disk lies on the guest's, which must not change or go.
-        try:
-            os.link(guest.folder / name, work / name)
-        except OSError:
-            shutil.copy2(guest.folder / name, work / name)
+    guest.keep_in(work)  # the disk lies on the guest's, which must not change or go
     files = Files(work)
     keys.make(files.key)
     with tempfile.TemporaryDirectory(prefix="course-engine-") as unpacked:
@@ -190,11 +214,15 @@ def _make(guest: Guest, work: Path, say: Say) -> None:
         say("putting dockerd into the machine")
         _install(guest, files, Path(unpacked))
     hardware = asyncio.run(_first_run(guest, files, say))
+    for file in (files.disk, files.saved):
+        file.chmod(0o444)  # every engine's disk is its own
+        storage.sync_file(file)
     data = {
-        "hash": _hash(guest), "hardware": hardware, "versions": versions,
-        "seconds": round(time.monotonic() - begun, 1),
+        "id": name.rpartition("-")[2], "hash": _hash(guest), "hardware": hardware,
+        "versions": versions, "seconds": round(time.monotonic() - begun, 1),
+        "sizes": {file.name: file.stat().st_size for file in (files.disk, files.saved)},
     }  # fmt: skip
-    (work / "prepared.json").write_text(json.dumps(data, indent=1) + "\n")
+    storage.write_json(work / "prepared.json", data, mode=0o644)
     size = sum(f.stat().st_size for f in (files.disk, files.saved)) / 1e6
     say(f"the embedded engine is made: {data['seconds']:.0f} s, {size:.0f} MB")
 
@@ -238,9 +266,10 @@ def _add(tar: tarfile.TarFile, name: str, text: str, mode: int) -> None:
 
 async def _first_run(guest: Guest, files: Files, say: Say) -> dict[str, Any]:
     """Boot the engine, load the images, run a few containers, and save all that."""
+    from course_magics.engine.embedded import memory
     from course_magics.engine.embedded.machine import Machine, Settings
 
-    machine = Machine(files, Settings())
+    machine = Machine(files, Settings(folders=False))
     try:
         await machine.start(say, guest=guest)
         await machine.run(guest_side.KEEP_ROOM)
@@ -255,10 +284,10 @@ async def _first_run(guest: Guest, files: Files, say: Say) -> dict[str, Any]:
         await machine.stop(save=False)
         raise
     await machine.stop(save=True)
-    if not files.saved.exists():
+    hardware = memory.of(files)
+    if hardware is None:
         raise MachineError("the machine's memory could not be saved")
-    files.saved.chmod(0o644)
-    return dict(json.loads(files.saved_as.read_text()))
+    return hardware
 
 
 def _load_images(files: Files, say: Say) -> None:

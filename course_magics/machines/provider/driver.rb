@@ -3,6 +3,7 @@ require "io/wait"
 require "json"
 require "open3"
 require "socket"
+require "tmpdir"
 
 module CourseQemu
   # One machine's files and its QEMU process. Knows nothing of Vagrant's actions.
@@ -195,13 +196,23 @@ module CourseQemu
     # A unix socket's path has at most 107 characters, and a project may lie deep.
     def socket
       # Not XDG_RUNTIME_DIR: it differs between a terminal and a notebook server, and goes at logout.
-      folder = "/tmp/course-magics-#{Process.uid}"
-      FileUtils.mkdir_p(folder, mode: 0o700)
-      about = File.lstat(folder)
-      unless about.directory? && about.owned? && (about.mode & 0o077).zero?
-        raise Broken, what: "#{folder} is not a private folder of yours: remove it.", words: ""
+      # Anybody may have made a folder of that name: then it is another one, which is written down.
+      usual = "/tmp/course-magics-#{Process.uid}"
+      record = path("sockets")
+      folder = ([record.file? ? record.read.strip : nil, usual].compact).find { |f| private?(f) }
+      unless folder
+        folder = Dir.mktmpdir("#{File.basename(usual)}-", "/tmp")
+        record.write(folder)
       end
       File.join(folder, "#{name}.qmp")
+    end
+
+    def private?(folder)
+      Dir.mkdir(folder, 0o700) unless File.symlink?(folder) || File.exist?(folder)
+      about = File.lstat(folder)
+      about.directory? && about.owned? && (about.mode & 0o077).zero?
+    rescue SystemCallError
+      false
     end
 
     def name
