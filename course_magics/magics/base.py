@@ -12,6 +12,7 @@ from course_magics.errors import CourseError, Interrupted, OptionError
 from course_magics.magics.grammar import Call, Magic, parse
 from course_magics.magics.help import Help, asked_for
 from course_magics.magics.words import split
+from course_magics.storage import disk_full, is_full
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
             result = call.word.handler(call)
     except Interrupted:
         raise
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise disk_full(error.filename, command=call.line) from None
     except CourseError as error:
         if not call.flags.get("no_raise"):
             raise
