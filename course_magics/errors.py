@@ -80,6 +80,10 @@ class EngineError(CourseError):
     """The Docker engine: not found, not answering, or it refused what was asked."""
 
 
+class DiskFull(CourseError):
+    """A disk of this computer is full, or the user's share of it: no fault of the engine."""
+
+
 class BuildError(CourseError):
     """A step of a Dockerfile failed."""
 

@@ -9,10 +9,11 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from course_magics.errors import CourseError
+from course_magics.errors import CourseError, DiskFull
 
 try:
     import fcntl
@@ -21,6 +22,40 @@ except ImportError:  # Windows has no flock; there the embedded engine does not 
 
 #: What a file system without locks answers (some network and FUSE mounts).
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+#: No room is left, or none of the user's quota (which Windows does not know).
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether this is a full disk, or a quota that is used up."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def disk_full(place: Path | str | None = None, *, command: str | None = None) -> DiskFull:
+    """The error for a full disk. place: the file that cannot be written, where that is known."""
+    return DiskFull(
+        f"cannot write {place}: no space left on the disk"
+        if place
+        else "no space left on a disk of this computer",
+        command=command,
+        hint="df -h shows which disk it is: make room there, or write to another one",
+    )
+
+
+@contextlib.contextmanager
+def writing(place: Path | str) -> Iterator[None]:
+    """Around what writes to `place`: a fault of the disk is not taken for the connection's.
+
+    Raises DiskFull, and any other OSError with the file's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise disk_full(place) from None
+        if isinstance(error.filename, str):
+            raise
+        raise OSError(error.errno, error.strerror, str(place)) from None
 
 
 def write_atomic(path: Path, data: str | bytes, *, mode: int | None = None) -> None:

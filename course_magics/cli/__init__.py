@@ -20,6 +20,7 @@ from course_magics.cli import (
     test,
 )
 from course_magics.errors import CourseError
+from course_magics.storage import disk_full, is_full
 
 #: One module for each noun; its `add` declares the noun's words.
 _NOUNS = (
@@ -49,6 +50,11 @@ def main(argv: list[str] | None = None) -> int:
         return int(args.run(args) or 0)
     except CourseError as error:
         print("\n".join(error.lines()), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not is_full(error):
+            raise
+        print("\n".join(disk_full(error.filename).lines()), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

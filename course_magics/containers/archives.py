@@ -17,7 +17,8 @@ from course_magics.containers.lifecycle import Done, naming
 from course_magics.containers.mounts import host_path
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.engine.stream import request
-from course_magics.errors import EngineError, Interrupted, OptionError
+from course_magics.errors import DiskFull, EngineError, Interrupted, OptionError
+from course_magics.storage import disk_full, is_full, writing
 from course_magics.units import show_bytes
 
 if TYPE_CHECKING:
@@ -45,24 +46,24 @@ class Archive(Shown):
 def export(container: str, file: str | None, line: str) -> Archive:
     """Write a container's files to the tar file `file`.
 
-    Raises OptionError, EngineError, and Interrupted, after which there is no file.
+    Raises OptionError, and EngineError, DiskFull and Interrupted, after which there is no file.
     """
     with _written(file, line) as out, engine.talking(line) as api, naming(api, container):
-        _store(request(api, "GET", f"/containers/{container}/export", stream=True), out)
+        _store(request(api, "GET", f"/containers/{container}/export", stream=True), out, file)
     return Archive(str(file), [container], line)
 
 
 def save(images: Sequence[str], file: str | None, line: str) -> Archive:
     """Write images with their layers and names to the tar file `file`.
 
-    Raises OptionError, EngineError, and Interrupted, after which there is no file.
+    Raises OptionError, and EngineError, DiskFull and Interrupted, after which there is no file.
     """
     from docker.errors import NotFound
 
     with _written(file, line) as out, engine.talking(line) as api:
         try:
             params = {"names": list(images)}
-            _store(request(api, "GET", "/images/get", params=params, stream=True), out)
+            _store(request(api, "GET", "/images/get", params=params, stream=True), out, file)
         except NotFound:
             for image in images:
                 _see(api, image, line)
@@ -95,27 +96,33 @@ def _written(file: str | None, line: str) -> Iterator[IO[bytes]]:
         try:
             handle, half = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         except OSError as error:
+            if is_full(error):
+                raise disk_full(file) from None
             raise OptionError(f"-o: cannot write {file}: {error.strerror}") from None
-        with os.fdopen(handle, "wb") as out:
+        out = os.fdopen(handle, "wb")
+        try:
             yield out
+        finally:
+            with writing(file):
+                out.close()
         Path(half).replace(path)
     except BaseException as error:
         if half:
             Path(half).unlink(missing_ok=True)
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"interrupted: {file} was not written", command=line) from None
-        if isinstance(error, OSError) and error.filename == half:
+        if isinstance(error, OSError) and error.filename == file:
             raise EngineError(f"cannot write {file}: {error.strerror}", command=line) from None
+        if isinstance(error, DiskFull):
+            error.command = line
         raise
 
 
-def _store(response: requests.Response, out: IO[bytes]) -> None:
+def _store(response: requests.Response, out: IO[bytes], file: str | None) -> None:
     with contextlib.closing(response):
         for piece in response.iter_content(_PIECE):
-            try:
+            with writing(str(file)):
                 out.write(piece)
-            except OSError as error:  # a full disk: named, so that it is not taken for the engine's
-                raise OSError(error.errno, error.strerror, out.name) from None
 
 
 def load(file: str | None, line: str) -> Done:

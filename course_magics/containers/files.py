@@ -6,22 +6,31 @@ The rules for where a copy lands are docker's
 
 from __future__ import annotations
 
-import os
+import base64
+import contextlib
+import json
 import posixpath
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from course_magics import engine
 from course_magics.containers.lifecycle import Done, known
 from course_magics.containers.mounts import host_path
-from course_magics.errors import EngineError, OptionError
+from course_magics.containers.unpack import unpack
+from course_magics.engine.stream import request
+from course_magics.errors import DiskFull, EngineError, OptionError
+from course_magics.storage import writing
 
 if TYPE_CHECKING:
+    import requests
     from docker import APIClient
+
+#: Go's bit for a folder in a mode.
+_FOLDER = 1 << 31
 
 
 def copy(
@@ -29,8 +38,11 @@ def copy(
 ) -> Done:
     """Copy a file or folder; one of both is CONTAINER:PATH.
 
-    follow: copy what a symbolic link points to. archive: keep owner and group.
-    Raises OptionError, EngineError.
+    follow: copy what a symbolic link points to. archive: keep owner and group, and out of a
+    container the set-user-id bits, too, which needs root.
+    Out of a container come files, folders and symbolic links, all of them below the destination;
+    links that are in the way there are replaced, not followed.
+    Raises OptionError, EngineError, DiskFull.
     """
     here, there = _split(source), _split(target)
     if (here is None) == (there is None):
@@ -38,19 +50,25 @@ def copy(
             "cp takes one path in a container, CONTAINER:PATH, and one of this computer",
             hint="for instance: %container cp web:/etc/hostname . (or the other way round)",
         )
+    done = Done("copied", [f"{source} to {target}"], line)
     with engine.talking(line) as api:
         try:
             if here is not None:
-                _out(api, *here, target, follow=follow, archive=archive)
+                if odd := _out(api, *here, target, follow=follow, archive=archive):
+                    more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
+                    done.notes.append(f"left out, devices and pipes: {', '.join(odd[:5])}{more}")
             elif there is not None:
                 _in(api, source, *there, follow=follow, archive=archive)
+        except DiskFull as error:
+            error.command = line
+            raise
         except OSError as error:
             if error.filename is None:
                 raise
             raise EngineError(
                 f"cannot copy: {error.filename}: {error.strerror}", command=line
             ) from None
-    return Done("copied", [f"{source} to {target}"], line)
+    return done
 
 
 def _split(text: str) -> tuple[str, str] | None:
@@ -67,84 +85,100 @@ def _inside(path: str) -> str:
 
 def _out(
     api: APIClient, container: str, path: str, target: str, *, follow: bool, archive: bool
-) -> None:
-    from docker.errors import NotFound
-
+) -> list[str]:
+    """Copy it. Returns the names of what cannot be copied: devices and pipes."""
     known(api, container)
     path = _inside(path)
-    contents = path.endswith("/.") or path == "/"
+    # What it is called here: the reader's word, never the container's.
+    name = posixpath.basename(posixpath.normpath(path))
+    with _sent(api, container, path, follow=follow) as (pieces, stat):
+        top = "." if path.endswith("/.") else str(stat["name"])
+        is_folder = bool(stat["mode"] & _FOLDER)
+        goal = Path(host_path(target))
+        if goal.is_dir():
+            folder, name = goal, "" if top in ("/", ".") else name
+        elif target.endswith("/") and not is_folder:
+            raise EngineError(
+                f"no such folder: {target}", hint="make it first, or leave out the last /"
+            )
+        elif not goal.parent.is_dir():
+            raise EngineError(f"no such folder: {goal.parent}")
+        elif is_folder and goal.exists():
+            raise EngineError(f"cannot copy a folder over the file {target}")
+        else:
+            folder, name = goal.parent, goal.name
+        with _spooled() as spool:
+            for piece in pieces:
+                with _temporary():
+                    spool.write(piece)
+            with _temporary():
+                spool.seek(0)
+            try:
+                tar = tarfile.open(fileobj=spool)  # noqa: SIM115 - closing it closes nothing
+            except tarfile.TarError as error:
+                raise EngineError("the engine sent a broken archive", detail=str(error)) from None
+            return unpack(tar, folder, top=top, name=name, archive=archive)
+
+
+@contextlib.contextmanager
+def _sent(
+    api: APIClient, container: str, path: str, *, follow: bool = False
+) -> Iterator[tuple[Iterator[bytes], dict[str, Any]]]:
+    """A file or folder as a tar archive, and what the engine says of it.
+
+    follow: where `path` is a symbolic link, what it points to. The engine holds the container
+    until the answer is read or closed. Raises EngineError when there is none.
+    """
+    from docker.errors import NotFound
+
     try:
-        pieces, stat = api.get_archive(container, path)
+        response = _archive(api, container, path)
+        stat = _stat(response)
         if follow and stat.get("linkTarget"):
+            response.close()
             base = posixpath.dirname(path.rstrip("/"))
-            pieces, stat = api.get_archive(container, posixpath.join(base, stat["linkTarget"]))
+            response = _archive(api, container, posixpath.join(base, stat["linkTarget"]))
+            stat = _stat(response)
     except NotFound:
         raise EngineError(f"no such file in {container}: {path}") from None
-    is_folder = bool(stat["mode"] & (1 << 31))
-    goal = Path(host_path(target))
-    if goal.is_dir():
-        folder, name = goal, None
-    elif target.endswith("/") and not is_folder:
-        raise EngineError(
-            f"no such folder: {target}", hint="make it first, or leave out the last /"
-        )
-    elif not goal.parent.is_dir():
-        raise EngineError(f"no such folder: {goal.parent}")
-    elif is_folder and goal.exists():
-        raise EngineError(f"cannot copy a folder over the file {target}")
-    else:
-        folder, name = goal.parent, goal.name
-    with tempfile.TemporaryFile() as spool:
-        for piece in pieces:
-            spool.write(piece)
-        spool.seek(0)
-        with tarfile.open(fileobj=spool) as tar:
-            top = stat["name"].strip("/") if stat["name"].strip("/") not in ("", ".") else ""
-            members = _renamed(tar, top, name, contents)
-            for member in members:
-                _extract(tar, member, folder, archive=archive)
+    with contextlib.closing(response):
+        yield response.iter_content(1 << 20), stat
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, *, archive: bool) -> None:
-    """Write one member below `folder` and nowhere else, whatever links the container has made.
-
-    tarfile's own filters would do, but Debian 12's Python 3.11.2 has none.
-    """
-    root = folder.resolve()
-    places = [folder / member.name]
-    if member.islnk():
-        places.append(folder / member.linkname)
-    for place in places:
-        # The parent: the last part may be a link, which is then replaced and not followed.
-        if ".." in place.relative_to(folder).parts or not _within(place.parent.resolve(), root):
-            raise EngineError(f"refused, for it would be written elsewhere: {member.name}")
-    target = places[0]
-    if target.is_symlink() and not member.isdir():
-        target.unlink()
-    if not archive:  # without -a, what is copied out belongs to whoever copies
-        member.uid, member.gid = os.getuid(), os.getgid()
-        member.uname = member.gname = ""
-    trusted: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}
-    tar.extract(member, folder, numeric_owner=True, **trusted)
+def _archive(api: APIClient, container: str, path: str) -> requests.Response:
+    return request(
+        api,
+        "GET",
+        f"/containers/{container}/archive",
+        params={"path": path},
+        headers={"Accept-Encoding": "identity"},
+        stream=True,
+    )
 
 
-def _within(path: Path, root: Path) -> bool:
-    return path == root or root in path.parents
+def _stat(response: requests.Response) -> dict[str, Any]:
+    """The engine's words on what is sent: name, mode, linkTarget."""
+    stat = json.loads(base64.b64decode(response.headers["X-Docker-Container-Path-Stat"]))
+    assert isinstance(stat, dict)
+    return stat
 
 
-def _renamed(
-    tar: tarfile.TarFile, top: str, name: str | None, contents: bool
-) -> Iterable[tarfile.TarInfo]:
-    """The members under the name they shall have: `name` for the top one; contents: without it."""
-    for member in tar:
-        first, _, rest = member.name.strip("/").removeprefix("./").partition("/")
-        if name is not None:
-            member.name = f"{name}/{rest}" if rest else name
-        elif contents and first in (top, "."):
-            if not rest:
-                continue
-            member.name = rest
-        yield member
+@contextlib.contextmanager
+def _temporary() -> Iterator[None]:
+    with writing(f"a temporary file in {tempfile.gettempdir()}"):
+        yield
+
+
+@contextlib.contextmanager
+def _spooled() -> Iterator[IO[bytes]]:
+    """A file without a name. Its end may meet a full disk, too, and then has no data to lose."""
+    with _temporary():
+        spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    try:
+        yield spool
+    finally:
+        with contextlib.suppress(OSError):
+            spool.close()
 
 
 def _in(
@@ -163,8 +197,9 @@ def _in(
     if source.endswith("/.") or source == ".":
         name = "."
     try:
-        _, stat = api.get_archive(container, path)
-        is_folder = bool(stat["mode"] & (1 << 31)) or bool(stat.get("linkTarget"))
+        with contextlib.closing(_archive(api, container, path)) as response:
+            stat = _stat(response)
+        is_folder = bool(stat["mode"] & _FOLDER) or bool(stat.get("linkTarget"))
         if not is_folder:
             if origin.is_dir():
                 raise EngineError(f"cannot copy a folder over the file {container}:{path}")
@@ -176,10 +211,11 @@ def _in(
             posixpath.dirname(path.rstrip("/")) or "/",
             posixpath.basename(path.rstrip("/")),
         )
-    with tempfile.TemporaryFile() as spool:
-        with tarfile.open(fileobj=spool, mode="w", dereference=follow) as tar:
-            tar.add(origin, name, filter=None if archive else _rootless)
-        spool.seek(0)
+    with _spooled() as spool:
+        with _temporary():
+            with tarfile.open(fileobj=spool, mode="w", dereference=follow) as tar:
+                tar.add(origin, name, filter=None if archive else _rootless)
+            spool.seek(0)
         try:
             api.put_archive(container, folder, spool)
         except NotFound:

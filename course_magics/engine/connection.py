@@ -17,6 +17,7 @@ from course_magics.engine.client import client, tls_options
 from course_magics.engine.find import EMBEDDED, Place, places
 from course_magics.engine.reasons import how_to_start, reason, unreachable
 from course_magics.errors import CourseError, EngineError, Interrupted
+from course_magics.storage import disk_full, is_full
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -303,6 +304,8 @@ def _errors(engine: Engine, command: str) -> Iterator[None]:
             hint=_near(engine.api, words) or what_next(words),
         ) from None
     except (requests.exceptions.RequestException, HTTPError, OSError, DockerException) as error:
+        if is_full(error):
+            raise disk_full(getattr(error, "filename", None), command=command) from None
         if isinstance(error, OSError) and error.filename is not None:
             raise  # a file of the reader's, not the connection
         forget()

@@ -13,6 +13,7 @@ from course_magics.magics.grammar import Call, Magic, parse
 from course_magics.magics.help import Help, asked_for
 from course_magics.magics.words import own_names, split
 from course_magics.shell import said
+from course_magics.storage import disk_full, is_full
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def _run(magic: Magic, shell: InteractiveShell, tokens: list[str], cell: str | N
             result = call.word.handler(call)
     except Interrupted:
         raise
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise disk_full(error.filename, command=call.line) from None
     except CourseError as error:
         if not call.flags.get("no_raise"):
             raise
