@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from course_magics import engine, labels
 from course_magics.engine import contexts
 from course_magics.guest.bases import BASES
+from course_magics.patience import Patience
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 #: The first part of the name of each image that a notebook builds.
 DEMO = "course-demo/"
-#: What removes itself as its kernel ends may still be at it (seconds).
-_PATIENCE = 10
 _ENGINE_OWN = {"bridge", "host", "none", "ingress", "docker_gwbridge"}
 
 #: Kind → names.
@@ -41,14 +40,19 @@ def things(folders: Iterable[Path], *, all: bool = False) -> Things:
 
 
 def left(before: Things, folders: Iterable[Path], *, all: bool = False) -> Things:
-    """What is there now and was not before; kinds of which nothing is left are not in it."""
+    """What is there now and was not before; kinds of which nothing is left are not in it.
+
+    What removes itself as its kernel ends may still be at it: it is waited for as long as
+    something goes.
+    """
     folders = list(folders)
-    end = time.monotonic() + _PATIENCE
+    patience = Patience()
     while True:
         now = things(folders, all=all)
         new = {kind: sorted(set(names) - set(before.get(kind, ()))) for kind, names in now.items()}
         new = {kind: names for kind, names in new.items() if names}
-        if not new or time.monotonic() > end:
+        patience.saw(new)
+        if not new or patience.over:
             return new
         time.sleep(0.5)
 

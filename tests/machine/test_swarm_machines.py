@@ -26,7 +26,6 @@ ONE, TWO = f"{NAME}-1", f"{NAME}-2"
 @pytest.fixture
 def place(ssh_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of the test's own; a swarm that is left is removed."""
-    monkeypatch.setattr(settings.current(), "service_wait", 60)
     yield ssh_place
     Swarm(NAME).down()
 
