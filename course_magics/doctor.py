@@ -16,6 +16,7 @@ from course_magics import engine
 from course_magics.display import Block, Grid, Line, Listed
 from course_magics.display.data import plain
 from course_magics.errors import CourseError
+from course_magics.patience import limit
 from course_magics.units import show_bytes
 
 State = Literal["good", "note", "bad"]
@@ -113,7 +114,7 @@ def _output(*command: str) -> str:
             command,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=limit(),
             check=False,
             stdin=subprocess.DEVNULL,
         )

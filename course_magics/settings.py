@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
+#: Old names of settings, and what they are called now.
+RENAMED = {"engine_timeout": "patience", "service_wait": "patience"}
+
+
 class CourseMagics(SingletonConfigurable):
     """Settings of course_magics."""
 
@@ -39,14 +43,11 @@ class CourseMagics(SingletonConfigurable):
         True,
         help="Whether containers of the embedded engine can mount this computer's folders (`-v`).",
     ).tag(config=True)
-    engine_timeout = Int(
-        60, min=1, help="Seconds that an engine may take for an answer; streams are not bounded."
-    ).tag(config=True)
     patience = Int(
         60,
         min=1,
-        help="Seconds that a wait goes on while nothing moves; as long as something does (a boot, "
-        "a service that converges, a download), it is not ended.",
+        help="Seconds that a wait goes on while nothing moves. As long as something does (a boot, "
+        "a service that converges, a download, an engine that answers), no wait is ended.",
     ).tag(config=True)
     builder = Enum(
         ("", "classic", "buildkit"),
@@ -62,9 +63,6 @@ class CourseMagics(SingletonConfigurable):
     live = Bool(True, help="Show live views (progress of a build) where the front end can.").tag(
         config=True
     )
-    service_wait = Int(
-        60, min=1, help="Seconds that `service create` and `update` wait for tasks that do not run."
-    ).tag(config=True)
     lessons = Unicode(
         "",
         help="Folder that holds `exercises/` and `quizzes/`; empty: as COURSE_LESSONS says, else "
@@ -79,6 +77,16 @@ class CourseMagics(SingletonConfigurable):
         max=10_000,
         help="Milliseconds that Tab may wait for the engine; then it shows the names it has.",
     ).tag(config=True)
+
+    def _find_my_config(self, cfg: Any) -> Any:
+        """The values for us in `cfg`, without the old names: one line each says the new one."""
+        found = super()._find_my_config(cfg)
+        for place in (found, cfg.get("CourseMagics", {})):
+            for old in [name for name in RENAMED if name in place]:
+                del place[old]
+                if place is found:
+                    print(f"CourseMagics.{old} is now CourseMagics.{RENAMED[old]}")
+        return found
 
 
 def load(shell: InteractiveShell) -> None:
@@ -99,6 +107,8 @@ def load(shell: InteractiveShell) -> None:
                 setattr(found, name, value)
             except TraitError as error:
                 print(f"[tool.course_magics] in pyproject.toml: {error}")
+        elif name in RENAMED:
+            print(f"[tool.course_magics] in pyproject.toml: {name} is now {RENAMED[name]}")
         else:
             allowed = ", ".join(found.trait_names(config=True))
             print(f"[tool.course_magics] in pyproject.toml: unknown {name!r}; allowed: {allowed}")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
 from course_magics.display import Block, Command, Facts, Shown
+from course_magics.patience import until
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-#: How long the tasks of removed services may take to end (seconds).
-_TASKS_END = 20
 _LINE = f"docker rm -f $(docker ps -aq --filter label={labels.SESSION})  # and so on"
 
 
@@ -38,10 +36,13 @@ def _swarm_things(api: APIClient, ours: dict[str, str]) -> dict[str, list[str]]:
     services = api.services(filters=ours)
     for found in services:
         api.remove_service(found["ID"])
-    end = time.monotonic() + _TASKS_END
     ids = [found["ID"] for found in services]
-    while any(t["ServiceID"] in ids for t in api.tasks()) and time.monotonic() < end:
-        time.sleep(0.2)
+
+    def left() -> list[tuple[str, str]]:
+        ending = (t for t in api.tasks() if t["ServiceID"] in ids)
+        return sorted((t["ID"], t["Status"]["State"]) for t in ending)
+
+    until(lambda: not left(), sign=left, pause=0.2)
     removed = {"services": [found["Spec"]["Name"] for found in services]}
     for kind, all_of, remove in (
         ("secrets", api.secrets, api.remove_secret),

@@ -13,12 +13,15 @@ from course_magics.containers.lifecycle import naming
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, Interrupted
 from course_magics.finished import Finished, ended_badly
+from course_magics.patience import until
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 #: Kills the process that an exec started $2 hundredths of a second ago, and its children.
+#: It may have ended by itself where none was found to be killed (seconds).
+_NONE = 0.4
 #: The engine has no "kill exec". Inside, a process that came by exec has the parent 0; of those,
 #: one with the command line $1, or (a shell may have become another program) one just as old.
 _KILLER = r"""
@@ -41,6 +44,7 @@ for d in /proc/[0-9]*; do
   while [ "$q" ] && [ "$q" != 0 ] && [ $q != $target ]; do eval "q=\$parent_$q"; done
   [ "$q" = $target ] && kill -9 $p
 done
+exit 0
 """
 
 
@@ -139,8 +143,8 @@ def _kill(api: APIClient, container: str, made: str, command: Sequence[str], age
         for _ in attached.chunks():
             pass  # ends when the killer has ended
         attached.close()
-        for _ in range(8):  # the engine learns of the death a little later
-            if not api.exec_inspect(made).get("Running"):
-                return True
-            time.sleep(0.05)
+        # The engine learns of the death a little later; of none where nothing was found to kill.
+        seconds = None if api.exec_inspect(killer).get("ExitCode") == 0 else _NONE
+        gone = until(lambda: not api.exec_inspect(made).get("Running"), seconds=seconds)
+        return gone is not None
     return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from course_magics.display.lifecycle import EXITED, PAUSED, REMOVED, RUNNING, Mo
 from course_magics.engine.stream import request
 from course_magics.engine.watch import Connections
 from course_magics.errors import EngineError
+from course_magics.patience import Patience, limit
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -32,8 +32,8 @@ _LEADS = {
     "destroy": REMOVED,
     "remove": REMOVED,
 }
-#: How long an answer may take (seconds); the events may then be silent for ever.
-_ANSWER = 15
+#: So long the wait for a state sleeps at most before it looks how long nothing moved (seconds).
+_LOOK = 0.5
 #: So many states of the past are kept, and so many lives are followed at once: each takes a thread
 #: and a connection. A cell that is run again and again begins a new one each time.
 _SEEN, _AT_ONCE = 8, 16
@@ -47,7 +47,7 @@ class Life:
         """Raises EngineError when the engine does not answer."""
         self._id = container.id
         self._engine = engine.current()
-        self._api: APIClient = self._engine.another(_ANSWER)
+        self._api: APIClient = self._engine.another(limit())
         self._connections = Connections(self._api)
         self._changed = threading.Condition()
         self._closed = False
@@ -84,7 +84,7 @@ class Life:
         with engine.talking(f"docker events --filter container={self._now.name}"):
             # The head of the answer comes at once: from here on nothing is missed.
             response = request(
-                self._api, "GET", path, stream=True, timeout=_ANSWER,
+                self._api, "GET", path, stream=True, timeout=limit(),
                 params={"filters": json.dumps(only)},
             )  # fmt: skip
             raw: Any = response.raw
@@ -96,15 +96,21 @@ class Life:
         name = f"course-life-{self._now.name}"
         threading.Thread(target=self._listen, args=(raw,), name=name, daemon=True).start()
 
-    def wait(self, state: str, seconds: float = 10) -> Moment:
-        """Wait until it has been heard that it is `state`. Raises EngineError when that is late."""
-        end = time.monotonic() + seconds
+    def wait(self, state: str, seconds: float | None = None) -> Moment:
+        """Wait until it has been heard that it is `state`.
+
+        seconds: without a change of its state (default: the setting `patience`); then EngineError.
+        """
+        patience = Patience(seconds)
         with self._changed:
             while self._now.state != state:
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise EngineError(f"{self._now.name} is not {state}: it is {self._now.words}")
-                self._changed.wait(left)
+                patience.saw(self._now)
+                if patience.over:
+                    raise EngineError(
+                        f"{self._now.name} is not {state}: it is {self._now.words}, and has not "
+                        f"changed for {patience.seconds:.0f} s"
+                    )
+                self._changed.wait(min(_LOOK, patience.seconds))
             return self._now
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from course_magics.containers.logs import moment
 from course_magics.display import Block, Command, Facts, Line, Shown
 from course_magics.engine.stream import request
 from course_magics.errors import Interrupted, OptionError
+from course_magics.patience import Patience
 from course_magics.units import show_bytes
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ _FILTERS = ("label", "label!", "until")
 _NAMED = 8
 #: Networks that Docker itself makes; they are never pruned.
 _DOCKERS_OWN = frozenset({"bridge", "host", "none", "docker_gwbridge", "ingress", "podman"})
-#: What the engine says to a second prune of the same kind; seconds to wait for the first.
+#: What the engine says to a second prune of the same kind.
 _RUNNING = "a prune operation is already running"
-_PATIENCE = 15.0
 Given = dict[str, list[str]]
 
 
@@ -226,14 +226,15 @@ def _prune(api: APIClient, kind: str, given: Given, all: bool) -> dict[str, Any]
     params: dict[str, Any] = {"filters": convert_filters(sent)} if sent else {}
     if kind == "build cache" and all:
         params["all"] = 1
-    end = time.monotonic() + _PATIENCE
+    patience = Patience()
     while True:
         try:
             return dict(request(api, "POST", _KINDS[kind].path, params=params).json())
         except APIError as error:
             # One prune of a kind at a time: another kernel's is soon over.
-            if _RUNNING not in str(error.explanation) or time.monotonic() > end:
+            if _RUNNING not in str(error.explanation) or patience.over:
                 raise
+            patience.saw()
         time.sleep(0.2)
 
 

@@ -6,15 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from course_magics import engine
+from course_magics import engine, patience
 from course_magics.containers.listing import filters, formatted
 from course_magics.display import Shown, Table
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, OptionError
 
 _FILTERS = ("is-automated", "is-official", "stars")
-#: The engine's own limit of time for a search is longer than anybody waits (seconds).
-_PATIENCE = 20
 
 
 def search(
@@ -42,11 +40,13 @@ def search(
     place = host if "." in host or ":" in host or host == "localhost" else "Docker Hub"
     with engine.talking(line) as api:
         try:
-            found = request(api, "GET", "/images/search", params=params, timeout=_PATIENCE).json()
+            found = request(
+                api, "GET", "/images/search", params=params, timeout=patience.limit()
+            ).json()
         except APIError as error:
             raise _silent(place, str(error.explanation), line) from None
         except requests.exceptions.ReadTimeout:
-            raise _silent(place, f"no answer within {_PATIENCE} s", line) from None
+            raise _silent(place, f"no answer for {patience.limit():.0f} s", line) from None
     rows = [_row(r, full=full) for r in found]
     if template and template != "table":
         return formatted(rows, template, line)

@@ -17,6 +17,7 @@ from course_magics.containers.listing import formatted
 from course_magics.display import Shown, Table
 from course_magics.engine.stream import request
 from course_magics.errors import Interrupted
+from course_magics.patience import limit
 from course_magics.units import show_bytes
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 #: An answer takes the engine one or two seconds, since it compares two moments; a stopped
 #: container's comes at once, and must not be asked for all the time (seconds).
 _LEAST = 1.0
-#: A container that is being paused or removed may never answer (seconds).
-_PATIENCE = 10
 _COLUMNS = {
     "NAME": "Name",
     "CPU %": "CPUPerc",
@@ -98,7 +97,7 @@ def _ask(api: APIClient, container: dict[str, Any]) -> dict[str, Any]:
     )
     try:
         path = f"/containers/{container['Id']}/stats"
-        answer = request(api, "GET", path, params={"stream": "false"}, timeout=_PATIENCE)
+        answer = request(api, "GET", path, params={"stream": "false"}, timeout=limit())
         return dict(answer.json())
     except gone:
         return {}

@@ -67,7 +67,11 @@ def things(folders: Iterable[Path], *, all: bool = False) -> Things:
 
 
 def left(before: Things, folders: Iterable[Path], *, all: bool = False) -> Things:
-    """What is there now and was not before; kinds of which nothing is left are not in it."""
+    """What is there now and was not before; kinds of which nothing is left are not in it.
+
+    What removes itself as its kernel ends may still be at it: it is waited for as long as
+    something goes.
+    """
     folders = list(folders)
     patience = Patience(_PATIENCE)
     while True:

@@ -12,6 +12,7 @@ from course_magics.engine.connection import (
     talking,
     talking_to,
     use,
+    watched,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "talking",
     "talking_to",
     "use",
+    "watched",
     "what_next",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from course_magics import patience
 from course_magics.engine import progress, tunnel, watch
 from course_magics.engine.advice import what_next
 from course_magics.engine.client import client, tls_options
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from course_magics.engine.embedded import Lease
     from course_magics.engine.tunnel import Tunnel
 
-#: How long a ping may take (seconds). A socket answers in milliseconds; another computer is a
-#: network away; an emulated machine can be busy, or has its engine still to start.
-_PING, _PING_FAR, _PING_SLOW = 1, 5, 15
+#: How long the ping to an engine may take that nobody has named (seconds): a socket answers in
+#: milliseconds. One that was named, or is a network away, is waited for as long as anything is.
+_PING = 1
 #: Variables that would lead a docker command elsewhere than `Engine.environment` does.
 OTHERS = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
-#: How long a sign of life may take from an engine that has answered before (seconds).
-_SIGN = 5
 
 
 @dataclass
@@ -93,12 +91,12 @@ class Engine:
         """A second client, whose answers may take `timeout` seconds. Raises what docker's does."""
         return self.api if self._again is None else self._again(timeout)
 
-    def alive(self) -> bool:
-        """Whether it gives a sign of life, on a connection of its own."""
+    def alive(self, seconds: float) -> bool:
+        """Whether it gives a sign of life within `seconds`, on a connection of its own."""
         if self._again is None:
             return True
         try:
-            asking = self._again(_PING_SLOW if self.lease or self.tunnel else _SIGN)
+            asking = self._again(seconds)
             with contextlib.closing(asking):
                 return bool(asking.ping())
         except Exception as error:
@@ -115,7 +113,8 @@ class Engine:
             self.lease.ask("publish", container=container)
         elif self.tunnel is not None and self.tunnel.address.is_here:
             # A machine without an address of its own: its ports come through the ssh session.
-            ports = self.api.inspect_container(container)["NetworkSettings"].get("Ports") or {}
+            with talking_to(self, f"docker inspect {container}") as api:
+                ports = api.inspect_container(container)["NetworkSettings"].get("Ports") or {}
             for inside, bindings in ports.items():
                 for bound in bindings or () if inside.endswith("/tcp") else ():
                     ip = bound["HostIp"]
@@ -250,7 +249,8 @@ def talking(command: str) -> Iterator[APIClient]:
     """The current engine's client; its errors become CourseErrors that carry `command`.
 
     A connection that breaks is dropped, so that the next cell looks for an engine anew. So is an
-    engine that hangs: whatever waits for it ends with an error within ten seconds or so.
+    engine that hangs: whatever waits for it ends with an error once it has given no sign of life
+    for the setting `patience`.
     """
     with talking_to(current(), command) as api:
         yield api
@@ -259,21 +259,30 @@ def talking(command: str) -> Iterator[APIClient]:
 @contextlib.contextmanager
 def talking_to(engine: Engine, command: str) -> Iterator[APIClient]:
     """The same for another engine than the current one."""
-    watched = None
+    with watched(engine, command), _errors(engine, command):
+        yield engine.api
+
+
+@contextlib.contextmanager
+def watched(engine: Engine, command: str) -> Iterator[None]:
+    """What waits for `engine` in the block ends with EngineError when it gives no sign of life."""
+    seen = None
+    limit = patience.limit()
     try:
-        with watch.over(engine.connections, engine.alive) as watched, _errors(engine, command):
-            yield engine.api
-    except CourseError:
-        if watched is None or not watched.hung:
+        with watch.over(engine.connections, engine.alive) as seen:
+            yield
+    except Exception:
+        if seen is None or not seen.hung:
             raise
-    if watched.hung:
+    if seen.hung:
         forget()
         if engine.tunnel is not None:
             engine.tunnel.close()
         raise EngineError(
-            f"the Docker engine at {engine.url} does not answer any more",
+            f"the Docker engine at {engine.url} has given no sign of life for {limit:.0f} s",
             command=command,
-            hint="it hangs, or is very busy: try again, restart it, or use another one: %engine ls",
+            hint="it hangs, or is very busy: try again, restart it, or use another one: %engine ls"
+            f"\n{patience.LONGER}",
         )
 
 
@@ -323,9 +332,7 @@ def _lost(lease: Lease, command: str, reason: str) -> EngineError:
     """The error for an embedded engine that has gone in the middle of a command."""
     from course_magics.engine import embedded
 
-    end = time.monotonic() + 5  # the keeper looks why, writes it down and goes
-    while lease.alive and time.monotonic() < end:
-        time.sleep(0.05)
+    patience.until(lambda: not lease.alive)  # the keeper looks why, writes it down and goes
     why = None if lease.alive else embedded.why_it_ended()
     return EngineError(
         f"the embedded engine stopped: {why}" if why else "the embedded engine stopped",
@@ -333,16 +340,6 @@ def _lost(lease: Lease, command: str, reason: str) -> EngineError:
         detail=None if why else reason,
         hint="the next cell starts it again, with its images, containers and volumes",
     )
-
-
-def _patience() -> int:
-    """How long any other answer may take (seconds); streams are not bounded.
-
-    An engine that hangs is found out much sooner (watch.py).
-    """
-    from course_magics import settings
-
-    return int(settings.current().engine_timeout)
 
 
 def _setting() -> str:
@@ -373,8 +370,8 @@ def _embedded(place: Place) -> Engine:
     return engine
 
 
-def reach(place: Place, patience: float | None = None) -> Engine:
-    """The engine at `place`, which has answered. patience: seconds for the ping."""
+def reach(place: Place, seconds: float | None = None) -> Engine:
+    """The engine at `place`, which has answered. seconds: how long the ping may take."""
     way = tunnel.to(place.url) if place.url.startswith("ssh://") and tunnel.works_here() else None
     tls = place.tls if place.url.startswith("tcp://") else None
     options: dict[str, Any] = {
@@ -385,10 +382,11 @@ def reach(place: Place, patience: float | None = None) -> Engine:
     slow = place.url.startswith("ssh://") or place.name == EMBEDDED
     # Podman starts two programs to tell its version: one that was named is worth a wait.
     far = place.explicit or place.url.startswith(("tcp://", "http"))
-    ping = patience or (_PING_SLOW if slow else _PING_FAR if far else _PING)
+    ping = seconds or (patience.limit() if slow or far else _PING)
     api = client(version="auto", timeout=ping, **options)
     api.ping()
-    api.timeout = _patience()
+    # An answer may take its time as long as the engine gives signs of life (watch.py).
+    api.timeout = None
     version = api.api_version
 
     def again(seconds: float) -> APIClient:

@@ -25,6 +25,7 @@ from course_magics import labels, runtime, storage
 from course_magics.engine.bridge import Bridge, interface
 from course_magics.errors import EngineError
 from course_magics.guest.procs import run, search_path
+from course_magics.patience import Patience, until
 from course_magics.runtime import state_dir
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], object]
 
-#: How long dockerd may take until it answers (seconds): three at once on two cores take 10.
-_PATIENCE = 90
+#: One ping of a dockerd that starts may take so long before it is asked anew (seconds).
+_PING = 10
 _NEEDED = ("ip", "iptables", "mount", "unshare")
 _CGROUPS = Path("/sys/fs/cgroup")
 #: In a swarm each task asks the registry for its image first, even when the image is here. Where
@@ -173,24 +174,26 @@ class Namespaced:
     def _entered(self, pid: int) -> None:
         """Wait until the process has its own network: before that it has ours."""
         ours = Path("/proc/self/ns/net").readlink()
-        end = time.monotonic() + 10
-        while time.monotonic() < end and self.pid is not None:
+
+        def entered() -> bool:
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/ns/net").readlink() != ours:
-                    return
-            time.sleep(0.01)
-        raise self._failed("did not start")
+                return Path(f"/proc/{pid}/ns/net").readlink() != ours
+            return False
+
+        if not until(lambda: entered() or self.pid is None, pause=0.01) or not entered():
+            raise self._failed("did not start")
 
     def wait(self) -> None:
-        """Wait until it answers. Raises EngineError with the end of its log."""
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
+        """Wait until it answers, as long as its log grows. Raises EngineError with its end."""
+        patience = Patience()
+        while not patience.over:
             if self.pid is None:
                 raise self._failed("has ended")
             if self.answers():
                 return
+            patience.saw(self.log.stat().st_size if self.log.exists() else 0)
             time.sleep(0.1)
-        raise self._failed(f"did not answer within {_PATIENCE} s")
+        raise self._failed(f"does not answer: its log has not grown for {patience.seconds:.0f} s")
 
     def answers(self) -> bool:
         """Whether it answers a ping at this moment."""
@@ -200,7 +203,7 @@ class Namespaced:
         if not self.socket.exists():
             return False
         try:
-            with contextlib.closing(self._api(timeout=2)) as api:
+            with contextlib.closing(self._api(timeout=_PING)) as api:
                 return bool(api.ping())
         except (DockerException, requests.exceptions.RequestException, OSError):
             return False
@@ -249,17 +252,17 @@ class Namespaced:
 
 
 def _gone(pids: list[int]) -> None:
-    """Wait until these processes have ended, 10 s at most. A zombie has ended."""
-    end = time.monotonic() + 10
+    """Wait until these processes have ended. A zombie has ended."""
+
+    def ended(pid: int) -> bool:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return True
+        return stat.rpartition(")")[2].split()[0] == "Z"
+
     for pid in pids:
-        while time.monotonic() < end:
-            try:
-                stat = Path(f"/proc/{pid}/stat").read_text()
-            except OSError:
-                break
-            if stat.rpartition(")")[2].split()[0] == "Z":
-                break
-            time.sleep(0.01)
+        until(lambda pid=pid: ended(pid), pause=0.01)  # type: ignore[misc]
 
 
 def _remove_cgroups(name: str) -> None:
@@ -276,16 +279,18 @@ def _remove_cgroups(name: str) -> None:
 
 def _rmdir(group: Path) -> None:
     """Remove one control group; it counts its dead a little longer than they live."""
-    end = time.monotonic() + 5
-    while True:
-        try:
-            return group.rmdir()
-        except FileNotFoundError:
-            return
-        except OSError:
-            if time.monotonic() > end:
-                return
-            time.sleep(0.02)
+
+    def removed() -> bool:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        return not group.exists()
+
+    def living() -> str:
+        with contextlib.suppress(OSError):
+            return (group / "cgroup.procs").read_text()
+        return ""
+
+    until(removed, sign=living, pause=0.02)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
 from course_magics.engine.nodes import NAMESPACES, Member, Place, Say, choose, place
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, closest
+from course_magics.patience import limit
 from course_magics.runtime import state_dir
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ NAME = "swarm"
 #: More nodes than this take more memory than a laptop has (about 120 MB each).
 _MOST = 9
 _PORT = 2377
-_ANSWER = 60
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,8 @@ class Swarm:
                     archive.write(chunk)
                 for node in self.nodes:
                     archive.seek(0)
-                    with _refusals(node), _api(node, 600) as api:
-                        list(api.load_image(archive, quiet=True) or ())
+                    with _refusals(node), _api(node) as api:
+                        list(api.load_image(archive, quiet=False) or ())
         say(f"images in each node: {', '.join(n.removesuffix(':latest') for n in names)}")
 
     def down(self) -> list[str]:
@@ -291,7 +291,7 @@ def _line(word: str, name: str) -> str:
 
 def _said_by(node: Member) -> dict[str, tuple[str, str]]:
     """Role and state of every node, by name, as this one sees them; empty when it cannot say."""
-    with contextlib.suppress(CourseError), _refusals(node), _api(node, 5) as api:
+    with contextlib.suppress(CourseError), _refusals(node), _api(node) as api:
         # One that has left stays in the list as "down": of two of a name the ready one counts.
         found = sorted(api.nodes(), key=lambda n: n["Status"]["State"] == "ready")
         return {n["Description"]["Hostname"]: (_role(n), n["Status"]["State"]) for n in found}
@@ -304,12 +304,13 @@ def _role(node: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _api(node: Member, timeout: float = _ANSWER) -> Iterator[APIClient]:
+def _api(node: Member) -> Iterator[APIClient]:
+    """Its client: an answer ends when nothing has come of it for the setting `patience`."""
     import docker
 
     far = node.url.startswith("ssh://")
     url = f"unix://{tunnel.to(node.url).socket}" if far else node.url
-    with contextlib.closing(docker.APIClient(base_url=url, version="auto", timeout=timeout)) as api:
+    with contextlib.closing(docker.APIClient(base_url=url, version="auto", timeout=limit())) as api:
         yield api
 
 

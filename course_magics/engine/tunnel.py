@@ -13,6 +13,7 @@ import contextlib
 import functools
 import ipaddress
 import itertools
+import math
 import os
 import re
 import select
@@ -21,7 +22,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,15 +29,17 @@ from urllib.parse import unquote, urlsplit
 
 from course_magics import runtime
 from course_magics.errors import EngineError, Interrupted, OptionError
+from course_magics.patience import Patience, limit, until
 
-#: How long a login may take, and one call to the session (seconds).
-_LOGIN, _CALL = 9, 5
 _OPTIONS = (
-    *("-oBatchMode=yes", "-oConnectTimeout=8", "-oServerAliveInterval=5"),
-    *("-oServerAliveCountMax=2", "-oControlPersist=no", "-oPermitLocalCommand=no"),
+    *("-oBatchMode=yes", "-oControlPersist=no", "-oPermitLocalCommand=no"),
     *("-oForwardAgent=no", "-oForwardX11=no", "-oStreamLocalBindMask=0177"),
     "-oStreamLocalBindUnlink=yes",
 )
+#: So often ssh asks for a sign of life before it gives the session up.
+_SIGNS = 4
+#: While it logs in, so often it is looked whether anything came (seconds).
+_GLANCE = 0.5
 _MARK = "course-magics:"
 #: Says which socket is there, then waits for the end of its standard input: our own end.
 _LOOK = """\
@@ -144,7 +146,8 @@ class Tunnel:
         )
         self._process = subprocess.Popen(
             [
-                *(_ssh(), "-T", "-M", "-S", str(self._control), *_OPTIONS, *address.words),
+                *(_ssh(), "-T", "-M", "-S", str(self._control), *_OPTIONS, *_patient()),
+                *address.words,
                 *("--", address.host, f"exec sh -c {shlex.quote(script)}"),
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
@@ -234,16 +237,18 @@ class Tunnel:
         raise _refused(self.address, self._stderr(), late=self.alive)
 
     def _answer(self) -> str:
-        """What the script over there says; "" when ssh ends, or in too long a time."""
-        end = time.monotonic() + _LOGIN
+        """What the script over there says; "" when ssh ends, or says nothing for too long."""
         pipe = self._process.stdout
         assert pipe is not None
         text = b""
-        while (left := end - time.monotonic()) > 0 and select.select([pipe], [], [], left)[0]:
+        patience = Patience()
+        while not patience.over:
+            patience.saw((len(text), os.fstat(self._words.fileno()).st_size))
+            if not select.select([pipe], [], [], min(_GLANCE, patience.seconds))[0]:
+                continue
             piece = os.read(pipe.fileno(), 4096)
             if not piece:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(1)
+                until(lambda: not self.alive)
                 break
             text += piece
             # A login may print something of its own first.
@@ -259,7 +264,7 @@ class Tunnel:
             done = subprocess.run(
                 [*base, command] if command else base,
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                timeout=_CALL, errors="replace",
+                timeout=limit(), errors="replace",
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return "ssh does not answer"
@@ -268,6 +273,16 @@ class Tunnel:
     def _stderr(self) -> str:
         self._words.seek(0)
         return self._words.read().decode("utf-8", "replace").strip()
+
+
+def _patient() -> tuple[str, ...]:
+    """How long ssh itself waits: as long as all waits do (the setting `patience`)."""
+    seconds = math.ceil(limit())
+    return (
+        f"-oConnectTimeout={seconds}",
+        f"-oServerAliveInterval={max(math.ceil(seconds / _SIGNS), 1)}",
+        f"-oServerAliveCountMax={_SIGNS}",
+    )
 
 
 def _ssh() -> str:

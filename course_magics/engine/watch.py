@@ -2,7 +2,8 @@
 
 An engine may take its time for an answer, and a stream may be silent for hours; an engine that
 hangs looks the same. So while a call waits, the engine is asked for a sign of life on a connection
-of its own. Where none comes, all connections are cut: the call ends with an error, not never.
+of its own. Where none comes for the setting `patience`, all connections are cut: the call ends
+with an error, not never.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from course_magics import patience
+from course_magics.patience import Patience
+
 if TYPE_CHECKING:
     from docker import APIClient
 
-#: A call that takes longer than this makes us look, and so often after that (seconds).
-_PATIENCE, _AGAIN = 2.5, 5.0
+#: A call that takes longer than this makes us look, and so often after that; one sign of life may
+#: take so long before the next one is asked for (seconds).
+_FIRST, _AGAIN, _SIGN = 2.5, 5.0, 10.0
+_BETWEEN = 0.1
 
 
 class Connections:
@@ -80,21 +86,27 @@ class Watch:
 
 
 @contextlib.contextmanager
-def over(connections: Connections, alive: Callable[[], bool]) -> Iterator[Watch]:
+def over(connections: Connections, alive: Callable[[float], bool]) -> Iterator[Watch]:
     """While the block runs, see to it that it does not wait for an engine that hangs.
 
-    alive: asks for a sign of life; called in a thread of its own.
+    alive: asks for a sign of life, for so many seconds; called in a thread of its own.
     """
     watch = Watch()
+    limit = patience.limit()
 
     def look() -> None:
-        pause = _PATIENCE
+        pause = _FIRST
         while not watch.over.wait(pause):
             pause = _AGAIN
-            if not alive() and not watch.over.is_set():
-                watch.hung = True
-                connections.end()
-                return
+            silent = Patience(limit)
+            while not alive(min(_SIGN, limit)):
+                silent.saw()
+                if watch.over.wait(_BETWEEN):
+                    return
+                if silent.over:
+                    watch.hung = True
+                    connections.end()
+                    return
 
     threading.Thread(target=look, name="course-engine-watch", daemon=True).start()
     try:

@@ -133,6 +133,9 @@ class Lab:
         self._vagrant: Vagrant | None = None
         self._made: dict[str, Subject] = {}
         self._program: Path | None = None
+        #: Open while the experiment runs: ends what waits for an engine that hangs.
+        self.watching = contextlib.ExitStack()
+        self._watched: engine.Engine | None = None
 
     # --- how often, how far -----------------------------------------------------------------
 
@@ -217,8 +220,12 @@ class Lab:
 
     @property
     def api(self) -> APIClient:
-        """The engine's client."""
-        return engine.current().api
+        """The engine's client; while the experiment runs it is seen to that the engine lives."""
+        now = engine.current()
+        if self._watched is not now:
+            self.watching.enter_context(engine.watched(now, "docker"))
+            self._watched = now
+        return now.api
 
     @property
     def engine_emulated(self) -> tuple[bool, str]:

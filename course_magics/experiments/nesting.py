@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 from course_magics import engine
@@ -17,10 +16,12 @@ from course_magics.experiments.lab import Lab, clock
 from course_magics.experiments.quantity import SECONDS
 from course_magics.experiments.result import Measurement, Series
 from course_magics.guest.nested import tiny
+from course_magics.patience import LONGER, Patience, limit
 
 IMAGE = "course/qemu"
-#: A level that has not spoken for so long is not waited for (seconds).
-_PATIENCE = 600.0
+#: A level that has not spoken for so many times the setting `patience` is not waited for: each
+#: is an emulated machine in an emulated machine, and a boot has few lines.
+_SILENT = 10
 
 
 def run(lab: Lab) -> Measurement:
@@ -139,17 +140,20 @@ def _lines(lab: Lab, id: str) -> Iterator[str]:
         pieces.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    rest, last = b"", time.monotonic()
+    rest, patience, said = b"", Patience(_SILENT * limit()), 0
     while True:
         try:
             piece = pieces.get(timeout=0.2)
         except queue.Empty:
-            if time.monotonic() - last > _PATIENCE:
-                raise EngineError("the machine inside has not spoken for minutes") from None
+            patience.saw(said)
+            if patience.over:
+                raise EngineError(
+                    f"the machine inside has said nothing for {patience.seconds:.0f} s", hint=LONGER
+                ) from None
             continue
         if piece is None:
             return
-        last = time.monotonic()
+        said += len(piece)
         *lines, rest = (rest + piece).replace(b"\r", b"").split(b"\n")
         for line in lines:
             yield line.decode("utf-8", "replace")

@@ -13,9 +13,9 @@ from course_magics.experiments.lab import Container, Lab, Machine, Process, cloc
 from course_magics.experiments.quantity import RATE
 from course_magics.experiments.result import Measurement, Series
 from course_magics.guest.launch import free_port
+from course_magics.patience import LONGER, Patience, limit
 
 _MB = 1_000_000
-_WAIT = 20.0
 _SERVE = (
     "mkdir -p /tmp/course-web && cd /tmp/course-web && "
     "dd if=/dev/zero of=data bs=1000000 count={size} 2>/dev/null"
@@ -83,18 +83,20 @@ def _data(size: int) -> str:
 
 def _fetch(port: int, size: int) -> float:
     """Bytes a second. Waits for the server at first."""
-    end = time.monotonic() + _WAIT
+    patience = Patience()
     while True:
         begun = clock()
         try:
-            with urlopen(f"http://127.0.0.1:{port}/data", timeout=_WAIT) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/data", timeout=limit()) as answer:
                 got = 0
                 while piece := answer.read(1 << 16):
                     got += len(piece)
             if got != size * _MB:
                 raise MachineError(f"only {got:,} of {size * _MB:,} bytes came")
             return got / (clock() - begun)
-        except OSError:
-            if time.monotonic() > end:
-                raise MachineError("the server in it does not answer") from None
+        except OSError as error:
+            patience.saw()
+            if patience.over:
+                words = f"the server in it has not answered for {patience.seconds:.0f} s"
+                raise MachineError(words, detail=str(error), hint=LONGER) from None
             time.sleep(0.1)

@@ -101,7 +101,8 @@ def measure(
     lab = Lab(quick=quick, repeat=repeat, progress=progress)
     try:
         found: Measurement | Observations
-        found = import_module(f"course_magics.experiments.{name}").run(lab)
+        with lab.watching:
+            found = import_module(f"course_magics.experiments.{name}").run(lab)
     except KeyboardInterrupt:
         removed = lab.close(now=True)
         what = f"; removed: {', '.join(removed)}" if removed else ""

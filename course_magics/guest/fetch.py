@@ -18,6 +18,7 @@ from course_magics.errors import MachineError, OptionError
 from course_magics.guest.build import clear_unfinished, guest_folder, locked, move_in
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import Say
+from course_magics.patience import limit
 
 _BLOCK = 1 << 20
 
@@ -78,7 +79,7 @@ def fetch_guest(url: str, sha256: str, say: Say) -> Guest:
 def _download(url: str, target: Path, say: Say) -> str:
     """Write what `url` gives to `target`, return its SHA-256; say how far it is every 2 s."""
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer, target.open("wb") as out:
+        with urllib.request.urlopen(url, timeout=limit()) as answer, target.open("wb") as out:
             size = int(answer.headers.get("Content-Length") or 0)
             return _copy(answer, out, size, say)
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,13 @@ from course_magics.errors import CourseError, LessonError
 from course_magics.lessons import find
 from course_magics.lessons.exercise import Exercise, cells
 from course_magics.lessons.finding import Finding
+from course_magics.patience import LONGER, Patience, limit, until
 
-#: A cell of a play that takes longer has failed; so has a kernel that does not start (seconds).
-_PATIENCE, _START = 600, 120
+#: A cell of a play has failed that says nothing for so many times the setting `patience`: it may
+#: wait in silence for several things, one after the other.
+_SILENT = 10
+#: So often the kernel is asked whether it is ready, and looked for what it says (seconds).
+_READY, _LOOK = 10, 1
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 #: Marks our own line in what a kernel prints.
 _MARK = "course-magics-play:"
@@ -200,13 +205,14 @@ def left(name: str) -> list[str]:
     if found is None:
         return []
     names: set[str] = set()
-    for label in (f"{labels.LESSON}={name}", f"{labels.SESSION}={labels.ours()[labels.SESSION]}"):
-        asked = {"label": label}
-        made = found.api.containers(all=True, filters=asked)
-        names |= {f"container {c['Names'][0].lstrip('/')}" for c in made}
-        names |= {f"network {n['Name']}" for n in found.api.networks(filters=asked)}
-        volumes = found.api.volumes(filters=asked)["Volumes"] or ()
-        names |= {f"volume {v['Name']}" for v in volumes}
+    ours = (f"{labels.LESSON}={name}", f"{labels.SESSION}={labels.ours()[labels.SESSION]}")
+    with engine.talking_to(found, "docker ps -a") as api:
+        for asked in ({"label": label} for label in ours):
+            made = api.containers(all=True, filters=asked)
+            names |= {f"container {c['Names'][0].lstrip('/')}" for c in made}
+            names |= {f"network {n['Name']}" for n in api.networks(filters=asked)}
+            volumes = api.volumes(filters=asked)["Volumes"] or ()
+            names |= {f"volume {v['Name']}" for v in volumes}
     return sorted(names)
 
 
@@ -234,18 +240,40 @@ class _Kernel:
                 printed.append("\n".join(content["traceback"]))
 
         try:
-            reply = self._client.execute_interactive(
-                cell, timeout=_PATIENCE, output_hook=note, allow_stdin=False
-            )
-        except (TimeoutError, queue.Empty, RuntimeError) as error:
-            died = isinstance(error, RuntimeError)
-            words = "the kernel died" if died else f"it did not end within {_PATIENCE} s"
-            raise _Failed(f"    {words}") from None
+            reply = self._reply(cell, note)
+        except RuntimeError:
+            raise _Failed("    the kernel died") from None
         text = _COLOUR.sub("", "".join(printed))
         if reply["content"]["status"] != "ok":
             lines = [line for line in text.strip().splitlines() if line.strip()]
             raise _Failed("\n".join(f"    {line}" for line in lines[-8:]))
         return text
+
+    def _reply(self, cell: str, note: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """The answer to a cell. note: told what it prints. Raises _Failed, RuntimeError."""
+        asked = self._client.execute(cell, allow_stdin=False)
+        patience, heard, idle = Patience(_SILENT * limit()), 0, False
+        while not idle:
+            patience.saw(heard)
+            if patience.over:
+                raise _Failed(f"    it has said nothing for {patience.seconds:.0f} s")
+            try:
+                message = self._client.get_iopub_msg(timeout=_LOOK)
+            except queue.Empty:
+                if not self._client.is_alive():
+                    raise RuntimeError("the kernel died") from None
+                continue
+            heard += 1
+            if message["parent_header"].get("msg_id") == asked:
+                note(message)
+                idle = message["content"].get("execution_state") == "idle"
+        while True:
+            try:
+                reply: dict[str, Any] = self._client.get_shell_msg(timeout=limit())
+            except queue.Empty:
+                raise _Failed("    the kernel gave no answer") from None
+            if reply["parent_header"].get("msg_id") == asked:
+                return reply
 
     def data(self, cell: str) -> Any:
         """Run a cell that prints JSON after our mark."""
@@ -279,14 +307,34 @@ def _kernel(exercise: Exercise, folder: Path) -> Iterator[_Kernel]:
     client = manager.client()
     try:
         client.start_channels()
-        try:
-            client.wait_for_ready(timeout=_START)
-        except RuntimeError as error:
-            raise LessonError(f"no kernel starts: {error}") from None
+        _ready(manager, client)
         yield _Kernel(client)
     finally:
         client.stop_channels()
         manager.shutdown_kernel()
+
+
+def _ready(manager: Any, client: Any) -> None:
+    """Wait until the kernel answers, as long as it computes. Raises LessonError."""
+    psutil: Any = import_module("psutil")  # ipykernel needs it too
+    kernel = psutil.Process(manager.provisioner.pid)
+
+    def answers() -> bool:
+        try:
+            client.wait_for_ready(timeout=_READY)
+        except RuntimeError as error:
+            if not manager.is_alive():
+                raise LessonError(f"no kernel starts: {error}") from None
+            return False
+        return True
+
+    def computed() -> float:
+        with contextlib.suppress(psutil.Error):
+            return float(sum(kernel.cpu_times()))
+        return 0.0
+
+    if not until(answers, sign=computed):
+        raise LessonError(f"no kernel starts: it has done nothing for {limit():.0f} s", hint=LONGER)
 
 
 @contextlib.contextmanager

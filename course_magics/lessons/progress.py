@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from course_magics import runtime
+from course_magics.patience import Patience
 
 try:
     import fcntl
@@ -24,8 +25,6 @@ except ImportError:  # Windows
 
 #: The form of the file. Another number is another form, and kept aside.
 _FORM = 1
-#: Another kernel writes for milliseconds; this long we wait for it (seconds).
-_PATIENCE = 5.0
 
 
 @dataclass
@@ -197,17 +196,26 @@ def _aside(file: Path) -> Path:
     return file.replace(place)
 
 
+def _written(file: Path) -> object:
+    """What changes whenever `file` is written."""
+    with contextlib.suppress(OSError):
+        about = file.stat()
+        return about.st_ino, about.st_mtime_ns
+    return None
+
+
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
     """Nobody else writes meanwhile. A file beside it is locked, for the file itself is replaced."""
     with file.with_name(f"{file.name}.lock").open("a") as lock:
-        end = time.monotonic() + _PATIENCE
+        patience = Patience()  # as long as others write it, it moves
         while fcntl is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > end:
+                patience.saw(_written(file))
+                if patience.over:
                     raise
                 time.sleep(0.01)
             except OSError:

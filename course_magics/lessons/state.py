@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from course_magics import engine
 from course_magics.errors import EngineError, MachineError
 from course_magics.lessons.things import Answer, Container, Image, Machine, Ran, Thing
+from course_magics.patience import limit, until
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-#: A server or a command that takes longer does not count as answering (seconds).
-_PATIENCE = 5
 #: More of a file, a log or a page is not read.
 _MOST = 1_000_000
 
@@ -117,7 +116,8 @@ class State:
     def exec(self, container: str, *argv: str, user: str = "") -> Ran:
         """Run a command that only looks, in a running container. stdout: its errors are not in it.
 
-        status: None where the container does not run, or the command takes longer than 5 s.
+        status: None where the container does not run, or the command neither ends nor says a thing
+        for the setting `patience`.
         """
 
         def run(api: APIClient) -> Ran:
@@ -125,19 +125,22 @@ class State:
             if api.inspect_container(container)["State"]["Status"] != "running":
                 return Ran(None, "")
             made = api.exec_create(container, list(argv), user=user)["Id"]
-            done: list[bytes] = []
+            said: list[bytes] = []
+            told = [0]  # also what it says on its standard error: it moves
 
             def read() -> None:
                 with contextlib.suppress(Exception):  # cut off because it took too long
-                    out, _ = api.exec_start(made, demux=True)
-                    done.append(out or b"")
+                    for out, err in api.exec_start(made, demux=True, stream=True):
+                        told[0] += len(out or b"") + len(err or b"")
+                        if told[0] <= _MOST:
+                            said.append(out or b"")
 
             reader = threading.Thread(target=read, daemon=True)
             reader.start()
-            reader.join(_PATIENCE)
-            if not done:
+            if not until(lambda: not reader.is_alive(), sign=lambda: told[0], pause=0.01):
                 return Ran(None, "")
-            return Ran(api.exec_inspect(made)["ExitCode"], done[0].decode("utf-8", "replace"))
+            status = api.exec_inspect(made)["ExitCode"]
+            return Ran(status, b"".join(said).decode("utf-8", "replace"))
 
         return self._raw(f"docker exec {container}", run, gone=(404, 409)) or Ran(None, "")
 
@@ -194,14 +197,14 @@ class State:
     # --- elsewhere ------------------------------------------------------------------------------
 
     def http(self, url: str, *, user: str = "", password: str = "") -> Answer | None:
-        """What a server answers to a GET; None where none answers within 5 s."""
+        """What a server answers to a GET; None where none says a thing for `patience` seconds."""
         import requests
 
         with requests.Session() as session:
             session.trust_env = False  # no proxy, no ~/.netrc
             login = (user, password) if user else None
             try:
-                with session.get(url, auth=login, timeout=_PATIENCE, stream=True) as answer:
+                with session.get(url, auth=login, timeout=limit(), stream=True) as answer:
                     text = answer.raw.read(_MOST, decode_content=True)
                     return Answer(answer.status_code, text.decode("utf-8", "replace"))
             except (requests.exceptions.RequestException, OSError):

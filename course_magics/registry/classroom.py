@@ -21,6 +21,7 @@ from course_magics.containers.options import RunOptions
 from course_magics.containers.run import run_detached, run_foreground
 from course_magics.errors import ContainerError, RegistryError
 from course_magics.guest.model import cache_dir
+from course_magics.patience import LONGER, Patience
 from course_magics.registry.in_container import stop as remove_container
 from course_magics.registry.server import PROGRAM
 
@@ -34,8 +35,8 @@ RUN printf '%s\\n' 'version: 0.1' 'log: {{level: warn, accesslog: {{disabled: tr
 EXPOSE 5000
 CMD ["{PROGRAM}", "serve", "/etc/registry.yml"]
 """
-#: How long a start may take (seconds): one on a computer, many on a busy emulated machine.
-_PATIENCE = 60
+#: One answer of one that starts may take so long before it is asked anew (seconds).
+_ANSWER = 10
 _FETCH = f"""\
 set -e
 cd /tmp
@@ -121,19 +122,25 @@ def wait(port: int) -> None:
     """Until the registry at 127.0.0.1:port answers, with or without a password. RegistryError."""
     import requests
 
-    limit = time.monotonic() + _PATIENCE
+    patience = Patience()
     with requests.Session() as session:
         session.trust_env = False  # a proxy has nothing to do with 127.0.0.1
         while True:
             try:
-                answer = session.get(f"http://127.0.0.1:{port}/v2/", timeout=5)
+                answer = session.get(f"http://127.0.0.1:{port}/v2/", timeout=_ANSWER)
                 if answer.status_code in (200, 401):
                     return
                 said = str(answer.status_code)
             except requests.exceptions.RequestException as error:
                 said = type(error).__name__
-            if time.monotonic() > limit:
-                raise RegistryError(f"no registry answers at 127.0.0.1:{port}", detail=said)
+            patience.saw(said)
+            if patience.over:
+                raise RegistryError(
+                    f"no registry answers at 127.0.0.1:{port}: nothing has moved for "
+                    f"{patience.seconds:.0f} s",
+                    detail=said,
+                    hint=LONGER,
+                )
             time.sleep(0.1)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from course_magics.containers.login import Secret
 from course_magics.display import Block, Facts, Grid, Line, Shown
 from course_magics.errors import RegistryError
+from course_magics.patience import limit
 from course_magics.registry.place import Facts as Known
 from course_magics.registry.place import Place
 from course_magics.units import show_bytes
 
-_PATIENCE = 10
 _LISTS = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.index.v1+json",
@@ -49,7 +49,7 @@ class Client:
 
         try:
             answer = self._session.get(
-                f"http://{self.address}{path}", headers={"Accept": _ACCEPT}, timeout=_PATIENCE
+                f"http://{self.address}{path}", headers={"Accept": _ACCEPT}, timeout=limit()
             )
         except requests.exceptions.RequestException as error:
             raise RegistryError(

@@ -16,19 +16,21 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from course_magics import labels, runs
 from course_magics.containers.login import Secret
 from course_magics.errors import OptionError, RegistryError
+from course_magics.patience import LONGER, Patience, until
 from course_magics.registry import in_container
 from course_magics.registry.place import Facts, Place
 
 Say = Callable[[str], None]
 PROGRAM = "docker-registry"
-#: How long a start and a stop may take (seconds); both take tenths of one.
-_PATIENCE = 15
+#: One answer of one that starts may take so long before it is asked anew (seconds).
+_ANSWER = 10
 
 
 def start(
@@ -142,30 +144,42 @@ def _start_program(place: Place, facts: Facts, program: str) -> None:
         return place.log.read_text("utf-8", "replace")[-2000:] or "(it said nothing)"
 
     try:
-        _await(facts, ended)
+        _await(facts, ended, place.log)
     except BaseException:
         process.kill()
         process.wait()
         raise
 
 
-def _await(facts: Facts, ended: Callable[[], str | None]) -> None:
-    """Until it answers. ended: the last words of one that has ended, else None."""
+def _await(facts: Facts, ended: Callable[[], str | None], log: Path | None = None) -> None:
+    """Until it answers. ended: the last words of one that has ended, else None.
+
+    What it answers meanwhile (503, say) and what it writes to its log count as progress.
+    """
     import requests
 
-    limit = time.monotonic() + _PATIENCE
+    patience = Patience()
     with requests.Session() as session:
         session.trust_env = False  # a proxy has nothing to do with 127.0.0.1
         while True:
             if (words := ended()) is not None:
                 last = "\n".join(words.strip().splitlines()[-3:])
                 raise RegistryError("the registry ended at once", detail=last)
-            with contextlib.suppress(requests.exceptions.RequestException):
-                answer = session.get(f"http://{facts.address}/v2/", timeout=1)
+            said: object = None
+            try:
+                answer = session.get(f"http://{facts.address}/v2/", timeout=_ANSWER)
                 if answer.status_code in (200, 401):
                     return
-            if time.monotonic() > limit:
-                raise RegistryError(f"the registry does not answer within {_PATIENCE} s")
+                said = answer.status_code
+            except requests.exceptions.RequestException as error:
+                said = type(error).__name__
+            patience.saw((said, log.stat().st_size if log is not None else 0))
+            if patience.over:
+                raise RegistryError(
+                    f"the registry does not answer: nothing has moved for {patience.seconds:.0f} s",
+                    detail=str(said),
+                    hint=LONGER,
+                )
             time.sleep(0.05)
 
 
@@ -202,10 +216,11 @@ def _end(facts: Facts) -> None:
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(facts.pid, sign)
-        limit = time.monotonic() + _PATIENCE
-        while time.monotonic() < limit:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(facts.pid, os.WNOHANG)  # a child of this process would stay a zombie
-            if not facts.runs:
-                return
-            time.sleep(0.02)
+        if until(lambda: _ended(facts), pause=0.02):
+            return
+
+
+def _ended(facts: Facts) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(facts.pid, os.WNOHANG)  # a child of this process would stay a zombie
+    return not facts.runs

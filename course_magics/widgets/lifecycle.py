@@ -57,8 +57,11 @@ class Diagram:
         """Where the container is in its life, as far as it has been heard."""
         return self.life.now
 
-    def wait(self, state: str, seconds: float = 10) -> Moment:
-        """Wait until the picture shows this state. Raises EngineError when that is late."""
+    def wait(self, state: str, seconds: float | None = None) -> Moment:
+        """Wait until the picture shows this state.
+
+        seconds: without a change (default: the setting `patience`); then EngineError.
+        """
         return self.life.wait(state, seconds)
 
     def close(self) -> None:

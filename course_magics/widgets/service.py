@@ -11,6 +11,8 @@ from course_magics.containers.swarm.converge import Progress
 from course_magics.display.blocks import clean
 from course_magics.widgets.live import view
 
+#: From when on it is told that nothing moves (seconds).
+_STILL = 5
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
 
 
@@ -41,7 +43,11 @@ def render(progress: Progress) -> str:
         + "</tr>"
         for row in progress.others
     )
+    still = f", nothing has moved for {progress.still:.0f} s" if progress.still >= _STILL else ""
+    note = f"<div>{escape(clean(progress.note))}</div>" if progress.note else ""
     return (
         f'<div role="status">{escape(clean(progress.name))}: {progress.ready} of {progress.wanted} '
-        f'run</div><table style="{_MONO}">{rows}</table>'
+        f"tasks run{still}</div>"
+        f'<progress value="{progress.ready}" max="{max(progress.wanted, 1)}"></progress>'
+        f'{note}<table style="{_MONO}">{rows}</table>'
     )

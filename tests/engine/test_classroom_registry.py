@@ -51,7 +51,7 @@ def test_push_and_pull(registry: str, port: int, api: docker.APIClient) -> None:
 
 
 def test_nothing_answers(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classroom, "_PATIENCE", 0.2)
+    monkeypatch.setattr(settings.current(), "patience", 1)
     with pytest.raises(RegistryError, match=f"no registry answers at 127.0.0.1:{port}"):
         classroom.wait(port)
 

@@ -219,11 +219,11 @@ def test_the_state_of_a_container(cell: Cell, name: str) -> None:
 def test_a_command_that_does_not_end_does_not_hold_up_the_check(
     cell: Cell, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from course_magics.lessons import state
-
-    monkeypatch.setattr(state, "_PATIENCE", 0.5)
+    monkeypatch.setattr(settings.current(), "patience", 2)
     cell(f"%container run -d --name {name} course/busybox sleep 600")
     assert State().exec(name, "sleep", "60") == (None, "")
+    speaks = "for n in 1 2 3 4; do echo $n; sleep 1; done"
+    assert State().exec(name, "sh", "-c", speaks) == (0, "1\n2\n3\n4\n"), "longer, but it moves"
     assert State().exec(name, "echo", "still here") == (0, "still here\n")
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from course_magics import engine, settings
+from course_magics import engine, patience, settings
+from course_magics.containers.swarm import converge
 from course_magics.containers.swarm.talk import ipvs
 from course_magics.engine.namespaced import lacks
 from course_magics.engine.swarm import Swarm
@@ -57,7 +58,7 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
 def cell(swarm: Swarm, cell: Cell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cell]:
     """Cells run on the first node; services are removed afterwards."""
     cell(f"%engine use {swarm.name}-1")
-    monkeypatch.setattr(settings.current(), "service_wait", 30)
+    monkeypatch.setattr(settings.current(), "patience", 30)
     yield cell
     api = engine.current().api
     for service in api.services():
@@ -65,13 +66,17 @@ def cell(swarm: Swarm, cell: Cell, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     engine.use("")
 
 
-def until(true: Callable[[], Any], seconds: float = 40) -> Any:
-    """Wait for a state that the swarm reaches by itself."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.3)
-    return found
+def until(true: Callable[[], Any]) -> Any:
+    """Wait for a state that the swarm reaches by itself, as long as one of its tasks moves."""
+
+    def moves() -> object:
+        try:
+            tasks = engine.current().api.tasks()
+        except Exception:  # it has no leader at this moment, or the engine is the killed one
+            return None
+        return sorted((t["ID"], t["Status"]["State"]) for t in tasks)
+
+    return patience.until(true, sign=moves, pause=0.3, what="the swarm")
 
 
 def running(cell: Cell, service: str) -> list[str]:
@@ -189,18 +194,70 @@ def test_a_port_that_no_node_has_left_ends_with_a_reason(
 ) -> None:
     import urllib.request
 
-    monkeypatch.setattr(settings.current(), "service_wait", 3)
+    monkeypatch.setattr(settings.current(), "patience", 3)
     error = fails(
         f"%container service create --name p --replicas 4 {QUICK} "
         "--publish mode=host,target=80,published=8099 course/busybox httpd -f -h /etc"
     )
     assert isinstance(error, EngineError)
-    assert "3 of 4 tasks run after 3 s; p." in error.message
+    assert "3 of 4 tasks run, and nothing has moved for 3 s; p." in error.message
     assert "port already in use on 3 nodes" in error.message
     address = swarm.nodes[1].address
     with urllib.request.urlopen(f"http://{address}:8099/group", timeout=10) as page:
         assert b"root" in page.read()
     cell("%container service scale p=3")
+
+
+SLOW = QUICK.replace("grace-period 0s", "grace-period 2s") + " --rollback-monitor 1s"
+
+
+def test_what_takes_long_in_total_but_moves_is_waited_for(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each old task takes its grace, one after the other: twice the patience in all."""
+    deaf = "course/busybox sh -c 'trap : TERM; while :; do sleep 1; done'"
+    cell(f"%container service create --name slow --replicas 3 {SLOW} {deaf}")
+    monkeypatch.setattr(settings.current(), "patience", 2)
+    seen: list[tuple[int, int]] = []
+    look = converge.look
+
+    def looking(api: Any, service: str) -> converge.Progress:
+        found = look(api, service)
+        seen.append((found.ready, found.wanted))
+        return found
+
+    monkeypatch.setattr(converge, "look", looking)
+    for change in ("service update --env-add COLOUR=blue slow", "service rollback slow"):
+        seen.clear()
+        begun = time.monotonic()
+        made = cell(f"%container {change}").result
+        assert time.monotonic() - begun > 2, "it was not slow: this test proves nothing"
+        assert "tasks    3 of 3 run" in str(made)
+        assert len({ready for ready, _ in seen}) > 2, "it is seen converging, task by task"
+
+
+def test_a_service_that_does_not_move_is_given_up(
+    cell: Cell, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings.current(), "patience", 3)
+    nowhere = "--constraint node.labels.disk==fast course/busybox sleep 99"
+    error = fails(f"%container service create --name stuck {QUICK} {nowhere}")
+    assert isinstance(error, EngineError)
+    assert "stuck: 0 of 1 tasks run, and nothing has moved for 3 s; stuck.1: no su" in error.message
+    assert "CourseMagics.patience" in str(error.hint)
+    crashes = "course/busybox sh -c 'exit 3'"
+    error = fails(f"%container service create --name crashes {QUICK} {crashes}")
+    assert "nothing has moved" in str(error), "to be tried again and again is no progress"
+    assert "non-zero exit (3)" in str(error)
+
+
+def test_a_job_that_computes_longer_than_the_patience_is_waited_for(
+    cell: Cell, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings.current(), "patience", 2)
+    job = "--mode replicated-job --endpoint-mode dnsrr course/busybox"
+    made = cell(f"%container service create --name job {job} sleep 6").result
+    assert made.progress.ready == 1
 
 
 def test_without_ipvs_published_ports_need_mode_host(cell: Cell) -> None:

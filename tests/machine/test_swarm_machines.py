@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from course_magics import settings
 from course_magics.cli import main
 from course_magics.engine import contexts
 from course_magics.engine.swarm import Swarm
@@ -26,7 +25,6 @@ ONE, TWO = f"{NAME}-1", f"{NAME}-2"
 @pytest.fixture
 def place(ssh_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of the test's own; a swarm that is left is removed."""
-    monkeypatch.setattr(settings.current(), "service_wait", 60)
     yield ssh_place
     Swarm(NAME).down()
 

@@ -109,7 +109,7 @@ def test_settings_can_be_set_and_checked(ip: InteractiveShell, capsys) -> None: 
         ("builder", '"docker"'),
         ("completion_wait", "-1"),
         ("completion_wait", "'soon'"),
-        ("engine_timeout", "0"),
+        ("patience", "0"),
         ("provider", "7"),
     ],
 )

@@ -156,7 +156,7 @@ def test_a_writer_that_hangs_does_not_hold_up_the_check(
 ) -> None:
     import fcntl
 
-    monkeypatch.setattr(progress, "_PATIENCE", 0.1)
+    monkeypatch.setattr(settings.current(), "patience", 1)
     file.parent.mkdir()
     with file.with_name("progress.json.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

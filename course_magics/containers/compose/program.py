@@ -14,6 +14,7 @@ from course_magics.containers.compose.project import Project
 from course_magics.containers.plugins import plugin
 from course_magics.errors import EngineError
 from course_magics.guest.model import cache_dir
+from course_magics.patience import limit
 from course_magics.streams import Sink
 
 #: ■: how long compose may take to end by itself (seconds). What it was doing is undone here.
@@ -74,7 +75,11 @@ def _is_current(command: str) -> bool:
     """Whether this is compose 2 or newer."""
     try:
         done = subprocess.run(
-            [command, "version", "--short"], capture_output=True, text=True, timeout=10, check=False
+            [command, "version", "--short"],
+            capture_output=True,
+            text=True,
+            timeout=limit(),
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

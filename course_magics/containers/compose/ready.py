@@ -11,10 +11,13 @@ from typing import Any
 
 from course_magics import engine
 from course_magics.containers.compose import stack
+from course_magics.patience import Patience
 
 #: A service without a health check counts as running after this long (seconds); one that cannot
 #: start has mostly ended by then. Compose looks for the first time after the same span.
 _STEADY = 0.5
+#: Without an event too it is looked, so often, whether anything has moved (seconds).
+_LOOK = 1.0
 #: A service that has been started anew this often does not get well by itself.
 _RESTARTS = 3
 
@@ -22,20 +25,25 @@ Watch = Callable[[list[dict[str, Any]]], object]
 
 
 class TooLong(Exception):
-    """The services were not ready in time. rows: those that were not."""
+    """The services were not ready in time. rows: those that were not. still: None, or how long
+    nothing had moved."""
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
+    def __init__(self, rows: list[dict[str, Any]], still: float | None = None) -> None:
         super().__init__()
         self.rows = rows
+        self.still = still
 
 
 def wait(name: str, *, seconds: float | None, watch: Watch) -> list[dict[str, Any]]:
     """Wait for the project `name`. watch: called with the rows after each change.
 
     Returns the rows of the services that are not well: unhealthy, ended with a status other than
-    0, or ending again and again. Raises TooLong after `seconds`.
+    0, or ending again and again. Raises TooLong after `seconds` (None: there is no limit), or
+    when none of those that are waited for has moved for the setting `patience`; a health check
+    that goes on is a move: it ends by its own numbers.
     """
     steady: dict[str, float] = {}
+    patience = Patience()
     end = None if seconds is None else time.monotonic() + seconds
     with _Events(name) as events:
         while True:
@@ -58,7 +66,11 @@ def wait(name: str, *, seconds: float | None, watch: Watch) -> list[dict[str, An
                 if now > end:
                     raise TooLong(waiting)
                 pause = end - now if pause is None else min(pause, end - now)
-            events.wait(pause)
+            checked = any(row["Health"] == "starting" for row in waiting)
+            patience.saw(now if checked else [(r["ID"], r["State"], r["Restarts"]) for r in rows])
+            if end is None and patience.over:
+                raise TooLong(waiting, patience.seconds)
+            events.wait(_LOOK if pause is None else min(pause, _LOOK))
 
 
 def _is_bad(row: dict[str, Any]) -> bool:

@@ -70,8 +70,9 @@ def up(
                 bad = ready.wait(project.name, seconds=seconds, watch=watch.rows)
             except ready.TooLong as late:
                 names = ", ".join(row["shown name"] for row in late.rows)
+                still = f" (nothing has moved for {late.still:.0f} s)" if late.still else ""
                 raise ContainerError(
-                    f"not ready in time: {names}",
+                    f"not ready in time: {names}{still}",
                     command=line,
                     hint="%compose ps shows how far they are, %compose logs what they say",
                 ) from None
@@ -225,8 +226,8 @@ def _kill(project: Project, before: list[dict[str, Any]]) -> list[str]:
 
 
 def _end(container: dict[str, Any]) -> None:
-    api = engine.current().api
-    if stack.is_oneoff(container):
-        api.remove_container(container["Id"], force=True)
-    else:
-        api.kill(container["Id"])
+    with engine.talking("docker kill") as api:
+        if stack.is_oneoff(container):
+            api.remove_container(container["Id"], force=True)
+        else:
+            api.kill(container["Id"])

@@ -17,8 +17,8 @@ from course_magics import engine
 from course_magics.containers.build import buildkit
 from course_magics.containers.build import context as contexts
 from course_magics.containers.lint.finding import Finding
+from course_magics.patience import limit
 
-_SECONDS = 20
 _API = (1, 46)
 
 
@@ -42,7 +42,7 @@ def check(
             words,
             input=dockerfile.encode(),
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=limit(),
             env=environment,
             check=False,
         )

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from course_magics.containers.lint.finding import Finding, Level
+from course_magics.patience import limit
 
 #: Its codes for what has a name here already.
 SAME = {
@@ -33,7 +34,6 @@ SAME = {
     "DL4003": "MultipleInstructionsDisallowed",
     "DL4004": "MultipleInstructionsDisallowed",
 }
-_SECONDS = 20
 
 
 def program() -> str | None:
@@ -53,7 +53,7 @@ def check(dockerfile: str) -> list[Finding] | None:
             [found, "-f", "json", "--no-fail", "-"],
             input=dockerfile.encode(),
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=limit(),
             check=False,
         )
         return [_finding(item) for item in json.loads(answer.stdout)]

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from course_magics import settings
 from course_magics.containers.swarm.talk import name_of, names
 from course_magics.containers.swarm.tasks import error_of, label, tasks
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, Interrupted
+from course_magics.patience import LONGER, Patience
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -20,6 +20,13 @@ _PAUSE = 0.25
 #: How long all must run before it counts, where the service does not say (docker's own, seconds).
 _MONITOR = 5.0
 _DEAD = ("failed", "rejected", "orphaned", "remove", "shutdown", "complete")
+#: A task's way; a task that ends badly is followed by another one, which begins anew.
+_WAY = (
+    *("new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting"),
+    *("running", "complete"),
+)
+#: A job that has failed this often in one place does not move by being tried again.
+_FAILURES = 3
 
 
 @dataclass
@@ -33,6 +40,13 @@ class Progress:
     #: What the swarm says about an update that it stopped or took back.
     note: str = ""
     stopped: bool = False
+    #: How far each task of each change has come, as a place on its way; where tasks still end.
+    reached: dict[tuple[object, ...], int] = field(default_factory=dict)
+    #: A task of a job computes: that takes as long as it takes.
+    working: bool = False
+    #: Seconds that nothing has moved, and for how long the service itself lets nothing move.
+    still: float = 0.0
+    pause: float = 0.0
 
 
 Watch = Callable[[Progress], object]
@@ -45,6 +59,7 @@ def look(api: APIClient, service: str) -> Progress:
     alive = {i for i, n in nodes.items() if n["Status"]["State"] == "ready"}
     progress = Progress(name_of("service", found))
     mode = found["Spec"]["Mode"]
+    every = sorted(tasks(api, {"service": [service]}), key=lambda t: str(t["CreatedAt"]))
     given = {"service": [service], "_up-to-date": ["true"]}
     newest: dict[object, dict[str, Any]] = {}
     for task in sorted(tasks(api, given), key=lambda t: str(t["CreatedAt"])):
@@ -67,6 +82,21 @@ def look(api: APIClient, service: str) -> Progress:
             progress.others.append((where, task["Status"]["State"], error_of(task)))
     update = found.get("UpdateStatus") or {}
     state = update.get("State", "")
+    change = (update.get("StartedAt"), state)
+    for key, task in newest.items():
+        way = task["Status"]["State"]
+        progress.reached[(*change, key)] = _WAY.index(way) if way in _WAY else 0
+    ending = sum(
+        t["DesiredState"] in _DEAD
+        and t["Status"]["State"] in _WAY[:-1]
+        and t.get("NodeID") in alive
+        for t in every
+    )
+    progress.reached[(*change, "ended")] = -ending
+    progress.pause = pause_of(found["Spec"], state, live, ending)
+    progress.working = job and any(
+        t["Status"]["State"] == "running" and _failures(t, every) < _FAILURES for t in live
+    )
     if "paused" in state or state == "rollback_completed":
         progress.note = str(update.get("Message", ""))
         progress.stopped = "paused" in state
@@ -75,21 +105,76 @@ def look(api: APIClient, service: str) -> Progress:
     return progress
 
 
+def _failures(task: dict[str, Any], every: list[dict[str, Any]]) -> int:
+    """How many tasks have failed in the place of this one."""
+    here = (task.get("Slot"), task.get("NodeID") if not task.get("Slot") else None)
+    return sum(
+        t["Status"]["State"] in ("failed", "rejected")
+        and (t.get("Slot"), t.get("NodeID") if not t.get("Slot") else None) == here
+        for t in every
+    )
+
+
+def pause_of(spec: dict[str, Any], state: str, live: list[dict[str, Any]], ending: int) -> float:
+    """For how long nothing may move because the service itself says so (seconds).
+
+    state: that of its update. live: its tasks. ending: how many old ones have not ended yet.
+    """
+    template = spec["TaskTemplate"]
+    box = template.get("ContainerSpec") or {}
+    found = [0.0]
+    if state in ("updating", "rollback_started"):
+        for change in (spec.get("UpdateConfig") or {}, spec.get("RollbackConfig") or {}):
+            found += [change.get("Delay") or 0, change.get("Monitor") or _MONITOR * 1e9]
+    if ending:
+        grace = box.get("StopGracePeriod")
+        found.append(10e9 if grace is None else grace)
+    if any(t["DesiredState"] == "ready" for t in live):  # one that failed is started anew
+        delay = (template.get("RestartPolicy") or {}).get("Delay")
+        found.append(5e9 if delay is None else delay)
+    health = box.get("Healthcheck") or {}
+    if any(t["Status"]["State"] == "starting" for t in live) and health:
+        each = (health.get("Interval") or 30e9) + (health.get("Timeout") or 30e9)
+        found.append((health.get("StartPeriod") or 0) + (health.get("Retries") or 3) * each)
+    return max(found) / 1e9
+
+
+class _Moves:
+    """The furthest that each task has come: a task that fails and is tried again does not move."""
+
+    def __init__(self) -> None:
+        self._best: dict[tuple[object, ...], int] = {}
+        self._most = 0
+        self._work = 0
+
+    def sign(self, progress: Progress) -> tuple[int, ...]:
+        """A value that changes when the service gets on."""
+        for key, place in progress.reached.items():
+            self._best[key] = max(place, self._best.get(key, place))
+        self._most = max(self._most, progress.ready)
+        self._work += progress.working
+        return (len(self._best), sum(self._best.values()), self._most, self._work)
+
+
 def wait(api: APIClient, service: str, line: str, watch: Watch | None = None) -> Progress:
     """Wait until the service has converged: all tasks run, and go on for its monitor time.
 
-    The limit is the setting `service_wait`. Raises EngineError that says which task does not run
-    and why, and Interrupted; the service stays in both cases.
+    It goes on as long as a task gets further than one in its place has been before. Raises
+    EngineError that says which task stands still and why, and Interrupted; the service stays in
+    both cases.
     """
-    limit = settings.current().service_wait
     spec = request(api, "GET", f"/services/{service}").json()["Spec"]
     monitor = (spec.get("UpdateConfig") or {}).get("Monitor", 0) / 1e9 or _MONITOR
-    end = time.monotonic() + limit
+    patience, moves = Patience(), _Moves()
+    limit = patience.seconds
     since: float | None = None
     progress = Progress(name_of("service", {"Spec": spec}))
     try:
         while True:
             progress = look(api, service)
+            patience.saw(moves.sign(progress))
+            progress.still = patience.still
+            patience.seconds = limit + progress.pause
             if watch is not None:
                 watch(progress)
             now = time.monotonic()
@@ -100,9 +185,10 @@ def wait(api: APIClient, service: str, line: str, watch: Watch | None = None) ->
             jobs = "ReplicatedJob" in spec["Mode"] or "GlobalJob" in spec["Mode"]
             if since is not None and (jobs or now - since >= monitor):
                 return progress
-            if now > end and since is None:
-                words = f"{progress.ready} of {progress.wanted} tasks run after {limit} s"
-                raise _failed(api, progress, words, line)
+            if patience.over and since is None:
+                words = f"{progress.ready} of {progress.wanted} tasks run, and nothing has moved "
+                words += f"for {patience.still:.0f} s"
+                raise _failed(api, progress, words, line, longer=True)
             time.sleep(_PAUSE)
     except KeyboardInterrupt:
         raise Interrupted(
@@ -112,7 +198,9 @@ def wait(api: APIClient, service: str, line: str, watch: Watch | None = None) ->
         ) from None
 
 
-def _failed(api: APIClient, progress: Progress, words: str, line: str) -> EngineError:
+def _failed(
+    api: APIClient, progress: Progress, words: str, line: str, *, longer: bool = False
+) -> EngineError:
     detail = [
         f"{name}: {state}" + (f": {why}" if why else "") for name, state, why in progress.others
     ]
@@ -128,9 +216,12 @@ def _failed(api: APIClient, progress: Progress, words: str, line: str) -> Engine
     hint = f"the service stays: %container service ps {name}, or: %container service rm {name}"
     if "port already in use" in first:
         hint = f"one node has such a port once: fewer replicas, or another port\n{hint}"
+    if longer:
+        first = first or next((f"; {n}: {state}" for n, state, _ in progress.others), "")
+        hint = f"{hint}\n{LONGER}; --detach does not wait"
     return EngineError(
         f"the service {name}: {words}{first}",
         command=line,
         detail="\n".join(sorted(seen)[:8]) or None,
-        hint=f"{hint}\n%config CourseMagics.service_wait is how long it waits; --detach does not",
+        hint=hint,
     )
