@@ -10,8 +10,12 @@ from typing import Any
 
 from course_magics import runtime
 from course_magics.errors import MachineError
+from course_magics.guest import allowed
 
-FORMAT = 1
+#: Guests of format 1 take the key that Vagrant has published; machines and engines that were made
+#: of one, and have got another key since, are still started.
+FORMAT = 2
+_READ = (1, FORMAT)
 NAME = "course/debian12"
 
 
@@ -37,13 +41,19 @@ class Guest:
             data = json.loads((folder / "guest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise MachineError(f"No guest in {folder}.", detail=str(error)) from error
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
+        if not isinstance(data, dict) or data.get("format") not in _READ:
             raise MachineError(f"The guest in {folder} is of another format than {FORMAT}.")
+        allowed.check(data)
         guest = cls(folder, data)
         for name in guest.files.values():
             if Path(name).name != name or not (folder / name).is_file():
                 raise MachineError(f"The guest in {folder} lacks {name}.")
         return guest
+
+    @property
+    def keyless(self) -> bool:
+        """Whether it lets nobody in before it is told whom: no key that others know opens it."""
+        return int(self.data["format"]) >= 2
 
     @property
     def hash(self) -> str:

@@ -103,6 +103,12 @@ def resident(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+def spent(pid: int) -> float:
+    """Processor time that a process has used so far, seconds. Raises OSError when it has gone."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    return sum(map(int, fields.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def qemu_version() -> str:
     """Version of the installed QEMU, e.g. ``"7.2.22"``."""
     words = run(["qemu-system-x86_64", "--version"]).split()

@@ -30,7 +30,8 @@ from course_magics.streams import Stream
 _KEEP = 600
 #: Windows' ssh cannot share a connection: there each command makes its own.
 _SHARES = sys.platform != "win32"
-_OPTIONS = ("-oBatchMode=yes", "-oConnectTimeout=10", "-oServerAliveInterval=5")
+#: How often ssh asks a machine that says nothing whether it is there (seconds).
+_ASK = 5
 #: Whose connection breaks: ssh's own status, and that of a script that came only in part.
 _BROKEN = 255
 
@@ -142,7 +143,14 @@ def _ssh(config: Path) -> list[str]:
     if found is None:
         raise MachineError("ssh is not installed", hint="sudo apt-get install openssh-client")
     shared = ["-S", str(config.with_suffix(""))] if _SHARES else []
-    return [found, "-F", str(config), *shared, *_OPTIONS, "-T", _host(config)]
+    from course_magics import settings
+
+    patience = settings.current().patience
+    waits = (
+        f"-oConnectTimeout={patience}", f"-oServerAliveInterval={_ASK}",
+        f"-oServerAliveCountMax={max(3, patience // _ASK)}",
+    )  # fmt: skip
+    return [found, "-F", str(config), *shared, "-oBatchMode=yes", *waits, "-T", _host(config)]
 
 
 def _alive(command: list[str]) -> bool:

@@ -67,9 +67,14 @@ class Files:
 
     def forget(self) -> None:
         """Remove the disk and the saved memory: the next start is from the snapshot."""
-        for file in (self.disk, self.saved, self.saved_as, self.base, self.key, self.ended):
+        for file in (self.disk, self.saved, self.saved_as, self.base, self.ended):
             file.unlink(missing_ok=True)
-        self.key.with_name("key.pub").unlink(missing_ok=True)
+        self.forget_key()
+
+    def forget_key(self) -> None:
+        """Remove the key that the machine takes."""
+        for file in (self.key, self.key.with_name("key.pub")):
+            file.unlink(missing_ok=True)
 
     def lock(self, name: str, *, wait: bool) -> IO[str] | None:
         """Take one of the locks; it is held until the file that comes back is closed.

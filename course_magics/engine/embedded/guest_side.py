@@ -15,7 +15,11 @@ from course_magics.guest.procs import need
 #: dockerd's log in the machine, and the socket that is forwarded.
 LOG = "/var/log/dockerd.log"
 SOCKET = "/var/run/docker.sock"
+#: Who may log in. Empty in the snapshot; the guest agent, which writes it there, runs until then.
 AUTHORIZED = "/etc/course/authorized_keys"
+NO_AGENT = "kill $(cat /run/course-agent.pid)"
+#: Before the snapshot: nobody may log in where it is started.
+LET_NOBODY_IN = f": > {AUTHORIZED}; sync"
 
 #: Folders of this computer's root that are the machine's own; all others are shared with it.
 _SYSTEM = frozenset(
@@ -39,10 +43,10 @@ def _shareable() -> list[str]:
     )
 
 
-def welcome(seconds: float, seed: str, public_key: str) -> str:
-    """A script for a machine that has just started: clock, random numbers, key, shared folders.
+def welcome(seconds: float, seed: str) -> str:
+    """A script for a machine that has just started: clock, random numbers, shared folders.
 
-    seconds: now, since 1970. seed: random hex digits. public_key: "" to keep the one there is.
+    seconds: now, since 1970. seed: random hex digits.
     """
     mounts = [
         f"mkdir -p {path} && mount --bind {_ALL}{path} {path}"
@@ -55,8 +59,6 @@ def welcome(seconds: float, seed: str, public_key: str) -> str:
         f"mount -t 9p -o {_OPTIONS} {MOUNT_TAG} {_ALL}",
         *mounts,
     ]
-    if public_key:
-        lines.append(f"echo {shlex.quote(public_key)} > {AUTHORIZED}")
     return "\n".join(lines)
 
 

@@ -17,6 +17,11 @@ INIT = "/usr/local/sbin/course-engine"
 MOUNT_TAG = "computer"
 
 
+def agent_of(monitor: Path) -> Path:
+    """The socket of the guest agent: beside the monitor's, in the user's private folder."""
+    return monitor.with_suffix(".agent")
+
+
 def command(
     guest: Guest,
     *,
@@ -53,7 +58,7 @@ def command(
         "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:22",
         "-netdev", "hubport,id=net1,hubid=1",
         "-chardev", f"file,id=serial0,path={escaped(console)}",
-        "-chardev", "null,id=agent0",
+        "-chardev", f"socket,id=agent0,path={escaped(agent_of(monitor))},server=on,wait=off",
         # This computer's files with the user's rights, for `-v`; who a file belongs to stays.
         "-fsdev", "local,id=computer,path=/,security_model=none,multidevs=remap",
         "-device", f"virtio-9p-pci,fsdev=computer,mount_tag={MOUNT_TAG},addr=0x9",

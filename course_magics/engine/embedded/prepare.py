@@ -26,7 +26,6 @@ from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files, own_folder, prepared_folder
 from course_magics.engine.embedded.hardware import CPUS, INIT, MEMORY_MB
 from course_magics.errors import CourseError, MachineError
-from course_magics.guest import keys
 from course_magics.guest.bases import BASES
 from course_magics.guest.build import build_guest, clear_unfinished, installed_guest, locked
 from course_magics.guest.debs import unpack
@@ -81,10 +80,10 @@ class Prepared:
         wanted = wanted_hash()
         others = sorted(folder.glob("*/prepared.json"), key=lambda p: -p.stat().st_mtime)
         for place in [folder / wanted if wanted else folder, *(p.parent for p in others)]:
-            try:
-                return cls.load(place)
-            except MachineError:
-                continue
+            with contextlib.suppress(MachineError):
+                # An older one has a key in it, which whoever can read it has as well.
+                if not (found := cls.load(place)).key.exists():
+                    return found
         return None
 
     @property
@@ -110,6 +109,7 @@ class Prepared:
 
     @property
     def key(self) -> Path:
+        """Only older ones have it."""
         return self.folder / "key"
 
 
@@ -184,7 +184,6 @@ def _make(guest: Guest, work: Path, say: Say) -> None:
         except OSError:
             shutil.copy2(guest.folder / name, work / name)
     files = Files(work)
-    keys.make(files.key)
     with tempfile.TemporaryDirectory(prefix="course-engine-") as unpacked:
         versions = unpack(_SUITE, tuple(_PROGRAMS), Path(unpacked), say)
         say("putting dockerd into the machine")
@@ -211,11 +210,11 @@ def _install(guest: Guest, files: Files, unpacked: Path) -> None:
         for name, text in _inside().items():
             place, mode = _PLACES[name]
             _add(tar, place.lstrip("/"), text, mode)
-        _add(tar, guest_side.AUTHORIZED.lstrip("/"), keys.public(files.key), 0o644)
+        _add(tar, guest_side.AUTHORIZED.lstrip("/"), "", 0o644)
     with Booted(guest, disk=files.disk) as machine:
         machine.wait_ssh()
         machine.send(archive, "sudo tar -C / --no-same-owner --keep-directory-symlink -xf -")
-        # The key that everybody has opens nothing any more.
+        # The key of this one boot opens nothing any more.
         machine.ssh("sudo rm -f /home/vagrant/.ssh/authorized_keys; sync")
         machine.quit()
     # By name alone: the copy beside it stays when the guest's own folder goes.
@@ -250,6 +249,8 @@ async def _first_run(guest: Guest, files: Files, say: Say) -> dict[str, Any]:
         await asyncio.to_thread(_warm_up, files)
         # What is free is told to QEMU within two seconds, and not saved.
         await machine.run("sync; fstrim / || :; echo 1 > /proc/sys/vm/compact_memory; sleep 4")
+        await machine.run(guest_side.LET_NOBODY_IN)
+        files.forget_key()
         say("saving its memory")
     except BaseException:
         await machine.stop(save=False)
