@@ -42,13 +42,14 @@ def run(
     env: Mapping[str, str] | None = None,
     out: Sink,
     err: Sink,
-    lifeline: bool = False,
+    lifeline: bytes | None = None,
     grace: float = _GRACE,
 ) -> int:
     """Run `command` to its end, its output going to `out` and `err` as it comes.
 
-    env: added to this process's environment. lifeline: give it a standard input that stays open
-    and empty until it ends (or this process does); otherwise it has none.
+    env: added to this process's environment. lifeline: give it a standard input that
+    brings these bytes, then nothing, and stays open until it ends (or this process does); otherwise
+    it has none.
     Returns the exit status. KeyboardInterrupt and any other exception pass through after the
     program has been stopped: SIGINT, `grace` seconds later SIGTERM to its group, 0.4 s (or
     `grace`, where that is less) later SIGKILL.
@@ -56,7 +57,7 @@ def run(
     """
     process = subprocess.Popen(
         list(command),
-        stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if lifeline is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=folder,
@@ -71,6 +72,10 @@ def run(
     assert process.stdout is not None and process.stderr is not None
     for pipe, sink in ((process.stdout, out), (process.stderr, err)):
         threading.Thread(target=_read, args=(pipe, sink, pieces), daemon=True).start()
+    ended = threading.Event()
+    if process.stdin is not None:
+        args = (process.stdin, lifeline, ended)
+        threading.Thread(target=_feed, args=args, daemon=True).start()
     try:
         try:
             _pass_on(process, pieces)
@@ -79,8 +84,7 @@ def run(
             _stop(process, pieces, grace)
             raise
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
+        ended.set()
 
 
 def capture(
@@ -114,6 +118,16 @@ def _read(pipe: IO[bytes], sink: Sink, pieces: queue.SimpleQueue[tuple[Sink, byt
         while data:
             data = os.read(pipe.fileno(), 65536)
             pieces.put((sink, data))
+
+
+def _feed(pipe: IO[bytes], data: bytes, ended: threading.Event) -> None:
+    """Write `data`, and close the pipe when the program has ended."""
+    # As above: the thread closes it. What a program that has ended did not read is lost.
+    with contextlib.suppress(OSError), pipe:
+        left = memoryview(data)
+        while left:
+            left = left[pipe.write(left) :]
+        ended.wait()
 
 
 def _pass_on(

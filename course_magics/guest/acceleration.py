@@ -16,9 +16,11 @@ from pathlib import Path
 
 from course_magics import storage
 from course_magics.guest.model import Guest, cache_dir
+from course_magics.patience import Patience
 
-#: How long a kernel may take to reach its init (seconds); with working KVM it takes one or two.
-_LIMIT = 8.0
+#: How long a kernel may print nothing on its way to its init (seconds); with working KVM it is
+#: there in one or two.
+_SILENCE = 8.0
 _PROOF = b"Run /init as init process"
 
 
@@ -85,10 +87,12 @@ def _boots(qemu: str, guest: Guest) -> bool:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            limit = time.monotonic() + _LIMIT
-            while time.monotonic() < limit and process.poll() is None:
-                if console.exists() and _PROOF in console.read_bytes():
+            patience = Patience(_SILENCE)
+            while not patience.over and process.poll() is None:
+                text = console.read_bytes() if console.exists() else b""
+                if _PROOF in text:
                     return True
+                patience.saw(len(text))
                 time.sleep(0.05)
             return console.exists() and _PROOF in console.read_bytes()
         finally:

@@ -24,6 +24,8 @@ Vagrant.configure("2") do |config|
   config.vm.guest = :debian
   # Without hardware virtualization a cold boot of a busy host takes a while.
   config.vm.boot_timeout = 300
+  # Where it ends earlier, Vagrant pulls the plug; the guest itself gives each of its programs 10 s.
+  config.vm.graceful_halt_timeout = 300
 end
 """
 
@@ -35,13 +37,17 @@ def vagrant_home() -> Path:
 
 
 def installed_box() -> Path | None:
-    """Folder of the installed box (that has a whole guest in it), or None."""
+    """Folder of the installed box (that has a whole guest in it), or None.
+
+    An older one, which takes Vagrant's published key, does not count.
+    """
     folder = vagrant_home() / "boxes" / NAME.replace("/", "-VAGRANTSLASH-")
     for path in sorted(folder.glob("**/guest.json")):
         # Newer Vagrants put the architecture between provider and files.
         if PROVIDER in path.relative_to(folder).parts:
             with contextlib.suppress(MachineError):
-                return Guest.load(path.parent).folder
+                if (guest := Guest.load(path.parent)).keyless:
+                    return guest.folder
     return None
 
 

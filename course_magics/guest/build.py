@@ -41,10 +41,9 @@ def installed_guest() -> Guest | None:
     """The guest that was fetched, else the one made by this version of the recipe, else None."""
     folder = guest_folder()
     for name in (*_fetched(folder), recipe.recipe_hash(qemu_version())):
-        try:
-            return Guest.load(folder / name)
-        except MachineError:
-            continue
+        with contextlib.suppress(MachineError):
+            if (guest := Guest.load(folder / name)).keyless:
+                return guest
     return None
 
 

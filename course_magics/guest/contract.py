@@ -20,7 +20,7 @@ None of the files is ever written to. Each machine gets an overlay of its own, m
 
 The keys of ``guest.json``:
 
-``format``        1
+``format``        2; a guest of format 1, made by an older version, takes Vagrant's published key
 ``name``          ``course/debian12``
 ``hash``          hash of everything the guest was made from; the folder's name in the cache
 ``files``         names in the folder: ``kernel initrd disk ready_disk ready_state``
@@ -33,7 +33,7 @@ The keys of ``guest.json``:
 ``append``        kernel command line
 ``snapshot``      ``"ready"``, or null where the guest has no snapshot
 ``qemu_version``  QEMU that made the snapshot, e.g. ``"7.2.22"``
-``ssh_user``      ``vagrant`` (password-less sudo; the insecure public key of Vagrant is authorised)
+``ssh_user``      ``vagrant`` (password-less sudo); nobody may log in, see below
 ``ssh_host_keys`` public host keys, as lines for ``known_hosts`` without the host name
 ``nics``          guest names of the two network cards: ``{"net0": "eth0", "net1": "eth1"}``
 ``disk_gb``       virtual size of the disk, GiB
@@ -47,15 +47,20 @@ Starting a machine: the launcher adds the back ends, under exactly these ids::
 
     qemu-system-x86_64 -machine MACHINE -accel ACCEL -cpu CPU_MODEL -m MEMORY_MB -smp CPUS
       *MACHINE_ARGS
-      -kernel F/vmlinuz -initrd F/initrd.img -append APPEND
+      -kernel F/vmlinuz -initrd F/initrd.img -append 'APPEND course.key=TYPE,KEY'
       -drive  if=none,id=disk0,file=MACHINE.qcow2,format=qcow2,discard=unmap
       -netdev user,id=net0,hostfwd=tcp:127.0.0.1:PORT-:22
-      -netdev hubport,id=net1,hubid=1           (or socket/stream/dgram: a private network)
+      -netdev hubport,id=net1,hubid=1           (or dgram: a private network)
       -chardev file,id=serial0,path=console.log (or socket, null: the serial console ttyS0)
-      -chardev socket,id=agent0,path=agent.sock,server=on,wait=off   (or null: qemu-guest-agent)
+      -chardev socket,id=agent0,path=agent.sock,server=on,wait=off   (qemu-guest-agent)
       -qmp unix:qmp.sock,server=on,wait=off
       -incoming 'exec:cat F/ready.state'        (snapshot start only)
 
+* **Who may log in**: nobody, in the image and in the snapshot. Whoever starts a machine makes a key
+  for it. On a boot the initial RAM disk adds the public half that ``course.key=`` names to
+  ``/home/vagrant/.ssh/authorized_keys``; after a snapshot start the launcher has the guest agent
+  write it there, through ``agent.sock``, which lies in a folder of mode 0700. So no key that others
+  know opens a machine at any moment, and the forwarded port can be there from the start.
 * **Keep the base**: a new version of the box replaces the files under their names, and an overlay
   on other contents is garbage. So make hard links to ``disk.qcow2`` and ``ready.qcow2`` in the
   machine's own folder (copies where the file system differs) and put the overlay on those;
@@ -78,8 +83,9 @@ Starting a machine: the launcher adds the back ends, under exactly these ids::
   generator. Whoever needs it right at once: ``sudo date -s @EPOCH`` over ssh.
 * **Power off**: ``sudo shutdown -h now`` over ssh, QMP ``system_powerdown``, or the guest agent's
   ``guest-shutdown``; QEMU ends by itself.
-* **Network**: ``eth0`` takes its address by DHCP from QEMU's user network (10.0.2.15, the host is
-  10.0.2.2). ``eth1`` is down and unconfigured; every machine has the same MAC on it, so before
+* **Network**: ``eth0`` takes its address by DHCP from QEMU's user network (10.0.2.15). 10.0.2.2 is
+  the host: its services on 127.0.0.1 are reached there. ``eth1`` is down and unconfigured; every
+  machine has the same MAC on it, so before
   joining machines give each its own: ``ip link set eth1 address 52:54:00:XX:XX:XX``.
 * ``savevm NAME`` / ``-loadvm NAME`` work on the machine's own overlay (Vagrant's snapshots,
   suspend and resume); a machine started by ``-incoming`` is later resumed by ``-loadvm`` alone.

@@ -84,7 +84,7 @@ def make_initrd(tree: Tree) -> bytes:
     archive.node("dev/console", 5, 1)
     archive.file("bin/busybox", tree.read("usr/bin/busybox"), 0o755)
     for applet in ("sh", "mount", "insmod", "sleep", "poweroff", "ip", "udhcpc", "mkdir", "echo",
-                   "switch_root"):  # fmt: skip
+                   "grep", "switch_root"):  # fmt: skip
         archive.link(f"bin/{applet}", "busybox")
     archive.file("bin/dhcp", guestfiles.DHCP.encode(), 0o755)
     archive.file("init", guestfiles.INIT.encode(), 0o755)

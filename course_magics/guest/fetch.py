@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from course_magics import storage
 from course_magics.errors import MachineError, OptionError
+from course_magics.guest import allowed
 from course_magics.guest.build import clear_unfinished, guest_folder, locked, move_in
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import Say
@@ -68,6 +69,12 @@ def fetch_guest(url: str, sha256: str, say: Say) -> Guest:
             guest = Guest.load(result)
             if not re.fullmatch(r"[0-9a-f]{16}", guest.hash):
                 raise MachineError("The guest that was fetched has no proper hash.")
+            if not guest.keyless:
+                raise MachineError(
+                    "The guest that was fetched lets in whoever has Vagrant's published key.",
+                    hint="course-magics guest build makes one that does not",
+                )
+            allowed.check_disks(guest.folder, guest.files)
             guest = move_in(guest, folder)
             storage.write_atomic(folder / "fetched", guest.hash + "\n", mode=0o644)
         finally:

@@ -12,16 +12,6 @@ deb http://deb.debian.org/debian bookworm-updates main
 deb http://deb.debian.org/debian-security bookworm-security main
 """
 
-# Published by the Vagrant project together with its private half: every box starts with it, and
-# `vagrant up` replaces it by a key made for the machine.
-INSECURE_KEY = (
-    "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzI"
-    "w+niNltGEFHzD8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckF"
-    "XPITAMzF8dJSIFo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZW"
-    "FYbAGjyiYJnAmCP3NOTd0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIb"
-    "EgE98OHlnVYCzRdK8jlqm8tehUc9c9WhQ== vagrant insecure public key\n"
-)
-
 # The kernel of a machine that was saved and started again believes that no time has passed. The
 # hardware clock knows better: QEMU keeps it at the host's time. Two machines started from one
 # snapshot would also draw the same random numbers until fed with new ones.
@@ -220,7 +210,7 @@ usermod -p '*' vagrant
 usermod -a -G docker vagrant
 usermod -p '*' root
 install -d -m 700 -o vagrant -g vagrant /home/vagrant/.ssh
-printf '%s' '{INSECURE_KEY}' > /home/vagrant/.ssh/authorized_keys
+: > /home/vagrant/.ssh/authorized_keys
 chown vagrant:vagrant /home/vagrant/.ssh/authorized_keys
 chmod 600 /home/vagrant/.ssh/authorized_keys
 rm -f /etc/ssh/ssh_host_*
@@ -246,7 +236,8 @@ mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 """
 
 # The guest's network is up before systemd starts. What ifupdown keeps in /run/network says so to
-# it: `ifdown eth0` and `ifup eth0` then work as ever.
+# it: `ifdown eth0` and `ifup eth0` then work as ever. course.key=TYPE,KEY on the kernel's command
+# line is who may log in: the image itself lets nobody in.
 INIT = r"""#!/bin/sh
 export PATH=/bin
 mount -t devtmpfs -o mode=755 dev /dev
@@ -257,7 +248,7 @@ while read -r module; do insmod "/modules/$module"; done < /modules/order
 n=0
 while [ ! -b /dev/vda ]; do
     n=$((n + 1))
-    if [ $n -gt 100 ]; then echo "course guest: no disk"; poweroff -f; fi
+    if [ $n -gt 600 ]; then echo "course guest: no disk"; poweroff -f; fi
     sleep 0.1
 done
 mount -t ext4 -o rw,noatime /dev/vda /root || { echo "course guest: bad disk"; poweroff -f; }
@@ -268,8 +259,19 @@ printf 'lo=lo\neth0=eth0\n' > /run/network/ifstate
 echo lo > /run/network/ifstate.lo
 echo eth0 > /run/network/ifstate.eth0
 init=/sbin/init
+key=
+keys=/root/home/vagrant/.ssh/authorized_keys
 read -r words < /proc/cmdline
-for word in $words; do case $word in init=*) init=${word#init=} ;; esac; done
+for word in $words; do
+    case $word in
+        init=*) init=${word#init=} ;;
+        course.key=*) key=${word#course.key=} ;;
+    esac
+done
+if [ -n "$key" ] && [ -f $keys ]; then
+    key="${key%%,*} ${key#*,}"
+    grep -qF "$key" $keys || printf '\n%s\n' "$key" >> $keys
+fi
 for folder in dev proc sys run; do mount -o move /$folder /root/$folder; done
 exec switch_root /root "$init"
 """

@@ -5,6 +5,7 @@ The Vagrant provider does the same in Ruby; contract.py is what both follow.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import socket
@@ -18,9 +19,11 @@ from typing import IO, Self
 
 from course_magics.errors import MachineError
 from course_magics.guest import keys
+from course_magics.guest.agent import Agent
 from course_magics.guest.model import Guest
-from course_magics.guest.procs import need, resident, run
+from course_magics.guest.procs import need, resident, run, spent
 from course_magics.guest.qmp import Qmp
+from course_magics.patience import Patience
 
 
 def free_port() -> int:
@@ -36,13 +39,15 @@ def qemu_command(
     *,
     disk: Path,
     port: int,
+    key: str,
     incoming: Path | None = None,
     memory_mb: int | None = None,
     cpus: int | None = None,
 ) -> list[str]:
     """The QEMU command line of a machine whose files are in `folder`.
 
-    disk: its overlay. port: the host's port for ssh. incoming: the saved state to start from.
+    disk: its overlay. port: the host's port for ssh. key: the public key that is let in after a
+    boot. incoming: the saved state to start from.
     memory_mb, cpus: other than the guest's own (cold boot only).
     """
     data = guest.data
@@ -57,7 +62,7 @@ def qemu_command(
         *data["machine_args"],
         "-kernel", str(guest.kernel),
         "-initrd", str(guest.initrd),
-        "-append", data["append"],
+        "-append", f"{data['append']} {keys.boot_word(key)}",
         "-drive", f"if=none,id=disk0,file={escaped(disk)},format=qcow2,discard=unmap",
         "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:22",
         "-netdev", "hubport,id=net1,hubid=1",
@@ -100,7 +105,13 @@ class Machine:
         base = guest.ready_disk if ready else guest.disk
         if base is None or (ready and state is None):
             raise MachineError("This guest has no snapshot.")
+        if not guest.keyless:
+            raise MachineError(
+                "This guest lets in whoever has Vagrant's published key.",
+                hint="course-magics guest build makes one that does not",
+            )
         self.guest = guest
+        self._asked = not ready  # one that boots is told on its command line who is let in
         # Short: the name of a unix socket has at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="course-vm-"))
         self.port = free_port()
@@ -110,10 +121,11 @@ class Machine:
         try:
             overlay = disk or self.folder / "disk.qcow2"
             make_overlay(base.resolve(), overlay)
-            self._key = keys.insecure_key_file(self.folder)
+            self._key = self.folder / "key"
+            keys.make(self._key)
             command = qemu_command(
-                guest, self.folder, disk=overlay, port=self.port, incoming=state,
-                memory_mb=memory_mb, cpus=cpus,
+                guest, self.folder, disk=overlay, port=self.port, key=self.public_key,
+                incoming=state, memory_mb=memory_mb, cpus=cpus,
             )  # fmt: skip
             # The machine must not outlive us, however we end.
             if setpriv := shutil.which("setpriv"):
@@ -138,12 +150,17 @@ class Machine:
             self._qmp = Qmp(self.folder / "qmp.sock")
         return self._qmp
 
-    def ssh(self, command: str, timeout: float = 60.0) -> str:
+    def agent(self, patience: float | None = None) -> Agent:
+        """A new connection to the guest's agent. Raises MachineError."""
+        return Agent(self.folder / "agent.sock", sign=self.moved, patience=patience)
+
+    def ssh(self, command: str, patience: float | None = None) -> str:
         """Run a shell command as the guest's user and return its stdout.
 
-        MachineError with its stderr when it fails or takes longer than `timeout` seconds.
+        MachineError with its stderr when it fails, or when the machine stands still for `patience`
+        seconds meanwhile.
         """
-        done = self._ssh(command, timeout)
+        done = self._ssh(command, patience)
         if done.returncode != 0:
             raise MachineError(
                 "A command in the guest failed.",
@@ -154,25 +171,60 @@ class Machine:
     def send(self, file: Path, command: str) -> None:
         """Run a shell command as the guest's user with `file` as its input; MachineError."""
         with file.open("rb") as stream:
-            done = self._ssh(command, 600.0, stream)
+            done = self._ssh(command, None, stream)
         if done.returncode != 0:
             raise MachineError(
                 "The guest did not take a file.", command=command, detail=done.stderr
             )
 
-    def wait_ssh(self, timeout: float = 300.0) -> float:
-        """Wait until a command runs over ssh; return the seconds since QEMU was started."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+    def wait_ssh(self, patience: float | None = None) -> float:
+        """Wait until a command runs over ssh; return the seconds since QEMU was started.
+
+        MachineError when QEMU ends, or when the machine stands still for `patience` seconds.
+        """
+        left = Patience(patience)
+        while True:
             self.check()
             # A connection opened too early is slow: see contract.py.
             loaded = self.qmp.command("query-status")["status"] == "running"
-            if loaded and self._banner() and self._ssh("true", 20.0).returncode == 0:
+            if loaded and not self._asked:
+                self._let_in(left.seconds)
+            if loaded and self._banner() and self._ssh("true", left.seconds).returncode == 0:
                 return time.monotonic() - self.started
+            left.saw(self.moved())
+            if left.over:
+                raise MachineError(
+                    "The guest does not answer over ssh.",
+                    detail=f"nothing has moved for {left.seconds:.0f} s\n{self._logs()}",
+                )
             time.sleep(0.02)
-        raise MachineError(
-            f"The guest did not answer over ssh within {timeout:.0f} s.", detail=self._logs()
-        )
+
+    @property
+    def public_key(self) -> str:
+        """The public half of the key that was made for it."""
+        return keys.public(self._key)
+
+    def gets_in(self) -> bool:
+        """Whether the key of this machine opens it at this moment."""
+        return self._ssh("true", None).returncode == 0
+
+    def _let_in(self, patience: float) -> None:
+        """Tell a machine from the snapshot, which lets nobody in, our key."""
+        with self.agent(patience) as agent:
+            agent.let_in(self.guest.data["ssh_user"], [self.public_key])
+        self._asked = True
+
+    def moved(self) -> object:
+        """A sign that changes while the machine gets on: it prints, computes, reads or writes.
+
+        Raises MachineError when QEMU has ended.
+        """
+        self.check()
+        console = self.folder / "console.log"
+        size = console.stat().st_size if console.exists() else 0
+        disks = [disk["stats"] for disk in self.qmp.command("query-blockstats")]
+        counts = [(found["rd_operations"], found["wr_operations"]) for found in disks]
+        return size, counts, int(spent(self.pid) / 5)  # at rest it takes hardly any
 
     def _banner(self) -> bool:
         try:
@@ -191,22 +243,30 @@ class Machine:
         return resident(self.pid) / 1024**2
 
     def _ssh(
-        self, command: str, timeout: float, stdin: IO[bytes] | int = subprocess.DEVNULL
+        self, command: str, patience: float | None, stdin: IO[bytes] | int = subprocess.DEVNULL
     ) -> subprocess.CompletedProcess[str]:
         words: Sequence[str] = [
             need("ssh"), "-F", "none", "-i", str(self._key), "-p", str(self.port),
             "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
             "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes",
-            f"-oConnectTimeout={max(1, int(timeout))}",
             f"{self.guest.data['ssh_user']}@127.0.0.1", command,
         ]  # fmt: skip
-        try:
-            return subprocess.run(
-                words, stdin=stdin, capture_output=True, text=True,
-                errors="replace", timeout=timeout, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(words, 255, "", f"no end within {timeout:.0f} s")
+        left = Patience(patience)
+        with subprocess.Popen(
+            words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="replace",
+        ) as process:  # fmt: skip
+            try:
+                while True:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        out, err = process.communicate(timeout=1)
+                        return subprocess.CompletedProcess(words, process.returncode, out, err)
+                    left.saw(self.moved())
+                    if left.over:
+                        said = f"nothing has moved for {left.seconds:.0f} s"
+                        return subprocess.CompletedProcess(words, 255, "", said)
+            finally:
+                process.kill()
 
     def _logs(self) -> str:
         text = ""
@@ -220,7 +280,13 @@ class Machine:
         """End QEMU in an orderly way: its disk image is whole afterwards."""
         assert self._process is not None
         self.qmp.command("quit")
-        self._process.wait(30)
+        process, left = self._process, Patience()
+        while process.poll() is None:
+            with contextlib.suppress(OSError):  # it has just ended
+                left.saw(spent(process.pid))
+            if left.over:
+                raise MachineError("QEMU does not end.", detail=self._logs())
+            time.sleep(0.02)
 
     def close(self) -> None:
         """Kill the machine if it runs and remove its folder."""

@@ -11,28 +11,32 @@ from types import TracebackType
 from typing import Any, Self
 
 from course_magics.errors import MachineError
+from course_magics.patience import Patience
 
 
 class Qmp:
     """One connection. Commands are answered in order; events are kept aside."""
 
-    def __init__(self, path: Path, timeout: float = 10.0, answer: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, timeout: float | None = None, answer: float | None = None
+    ) -> None:
         """Connect to the socket at `path`, waiting at most `timeout` seconds for it to be there.
 
-        answer: how long a command may take (seconds).
+        answer: how long a command may take (seconds). Both: the setting `patience` where not given.
 
         MachineError when nothing answers by then.
         """
-        end = time.monotonic() + timeout
+        patience = Patience(timeout)
         while True:
             self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(answer)
+            self._socket.settimeout(Patience(answer).seconds)
             try:
                 self._socket.connect(str(path))
                 break
             except OSError as error:
                 self._socket.close()
-                if time.monotonic() > end:
+                patience.saw()
+                if patience.over:
                     raise MachineError(
                         "QEMU's monitor does not answer.", detail=f"{path}: {error}"
                     ) from error

@@ -14,12 +14,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from course_magics import process, runs
+from course_magics import process, runs, storage
 from course_magics.display import Table
 from course_magics.engine import contexts
 from course_magics.errors import CourseError, EngineError, MachineError, OptionError, closest
 from course_magics.machines import machine as machines
-from course_magics.machines import program, ssh
+from course_magics.machines import program, quoted, ssh
 from course_magics.machines.vagrantfile import write
 from course_magics.runtime import state_dir
 from course_magics.streams import Stream
@@ -27,20 +27,23 @@ from course_magics.streams import Stream
 _BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
 _BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
 _SSH = "ssh_config"
-#: Writes how ssh reaches a machine, for `Include`. folder, file: where; Ruby may stand in both.
-TRIGGER = """\
+_TRIGGER = """\
   config.trigger.after [:up, :reload, :resume] do |trigger|
     trigger.ruby do |_env, machine|
       if (way = machine.ssh_info)
-        keys = Array(way[:private_key_path]).map {{ |key| "  IdentityFile \\"#{{key}}\\"\\n" }}.join
-        File.write(File.join("{folder}", "{file}"), <<~TEXT, perm: 0o600)
+        keys = Array(way[:private_key_path]).map do |key|
+          key = key.to_s.gsub(/["\\\\]/) {{ |sign| "\\\\#{{sign}}" }}.gsub("%", "%%")
+          "  IdentityFile \\"#{{key}}\\"\\n"
+        end.join
+        known = {known}
+        File.write(File.join({folder}, {file}), <<~TEXT, perm: 0o600)
           Host #{{machine.name}}
             HostName #{{way[:host]}}
             Port #{{way[:port]}}
             User #{{way[:username]}}
           #{{keys}}  IdentitiesOnly yes
             HostKeyAlias #{{machine.name}}
-            UserKnownHostsFile "{folder}/known_hosts"
+            UserKnownHostsFile #{{known}}
             StrictHostKeyChecking accept-new
             LogLevel ERROR
         TEXT
@@ -52,7 +55,7 @@ _VAGRANTFILE = """\
 # Made by `course-magics host create`; `course-magics host rm` removes all of it.
 Vagrant.configure("2") do |config|
   config.vm.box = "course/debian12"
-  config.vm.define "{name}"
+  config.vm.define {name}
   config.vm.synced_folder ".", "/vagrant", disabled: true
 {sizes}{trigger}end
 """
@@ -61,6 +64,16 @@ Vagrant.configure("2") do |config|
 def folder_of_all() -> Path:
     """Where the hosts' projects are."""
     return state_dir() / "hosts"
+
+
+def trigger(folder: Path, file: str) -> str:
+    """What a Vagrantfile needs to write down how ssh reaches a machine, for `Include`.
+
+    folder: where. file: its name there, as an expression of Ruby's, in which `machine` may stand.
+    Raises MachineError where ssh cannot be told of a file in that folder.
+    """
+    known = quoted.ruby(quoted.ssh(folder / "known_hosts"))
+    return _TRIGGER.format(folder=quoted.ruby(folder), file=file, known=known)
 
 
 def names() -> list[str]:
@@ -96,10 +109,12 @@ def create(
     )
     kind = provider or "qemu"
     if sizes:
-        sizes = f'  config.vm.provider "{kind}" do |machine|\n{sizes}  end\n'
-    trigger = TRIGGER.format(folder=folder, file=_SSH)
-    text = _VAGRANTFILE.format(name=name, sizes=sizes, trigger=trigger)
+        sizes = f"  config.vm.provider {quoted.ruby(kind)} do |machine|\n{sizes}  end\n"
+    text = _VAGRANTFILE.format(
+        name=quoted.ruby(name), sizes=sizes, trigger=trigger(folder, quoted.ruby(_SSH))
+    )
     try:
+        storage.private_folder(folder)
         write(folder, text)
         runs.note(runs.HOST, name)
         show_to_ssh()
@@ -231,7 +246,8 @@ def show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
     """Put the line that shows the hosts to ssh before all others, or take it away again."""
     file = file or ssh_config()
     before = file.read_text("utf-8") if file.exists() else ""
-    ours = (f'"{state_dir()}/{place}"' for place in (f"hosts/*/{_SSH}", f"swarms/*/*.{_SSH}"))
+    places = (("hosts", f"*/{_SSH}"), ("swarms", f"*/*.{_SSH}"))
+    ours = [] if gone else [quoted.ssh(state_dir() / k, p, include=True) for k, p in places]
     block = f"{_BEGIN}\nInclude {' '.join(ours)}\n{_END}\n"
     after = ("" if gone else block) + _BLOCK.sub("", before)
     if after == before:
@@ -240,9 +256,4 @@ def show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
         file.unlink()
         return
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = file.resolve()
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
-    draft.touch(mode=mode)
-    draft.write_text(after, "utf-8")
-    draft.replace(file)
+    storage.write_atomic(file, after)

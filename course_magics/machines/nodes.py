@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.engine.nodes import Say
 from course_magics.errors import CourseError
 from course_magics.machines import hosts, program, project, ssh
@@ -21,7 +22,7 @@ from course_magics.streams import Stream
 
 #: VirtualBox takes private addresses from 192.168.56.0/21 only; the other providers take any.
 _NETWORK = "192.168.56."
-_FILE = "#{machine.name}.ssh_config"
+_FILE = '"#{machine.name}.ssh_config"'  # in Ruby
 #: The variable: see `engine/namespaced.py`. dockerd starts when the private network is there, and
 #: while the next machine boots.
 _VAGRANTFILE = """\
@@ -96,7 +97,8 @@ class Guests:
     def start(self, say: Say) -> None:
         """Make all of them and start their engines. Raises MachineError, Interrupted."""
         made = [_MACHINE.format(name=node.name, address=node.address) for node in self.nodes]
-        trigger = hosts.TRIGGER.format(folder=self.folder, file=_FILE)
+        trigger = hosts.trigger(self.folder, _FILE)
+        storage.private_folder(self.folder)
         write(self.folder, _VAGRANTFILE.format(machines="".join(made), trigger=trigger))
         hosts.show_to_ssh()
         told = Stream(lambda text: say(text.rstrip("\n")))

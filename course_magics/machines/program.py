@@ -45,13 +45,22 @@ def find() -> str:
 
 def environment() -> dict[str, str]:
     """What vagrant needs in its environment: no phoning home, no colours, our provider."""
+    from course_magics import settings
     from course_magics.guest import acceleration
     from course_magics.machines import provider
 
     quiet = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+    waits = {"COURSE_PATIENCE": str(settings.current().patience)}
     # The provider itself never tries: where KVM is half there, a machine would hang.
     kvm = {"COURSE_KVM": "1"} if acceleration.known_to_work() else {}
-    return {**provider.environment(), **quiet, **kvm, **chosen_provider(), **engine_in_use()}
+    return {
+        **provider.environment(),
+        **quiet,
+        **waits,
+        **kvm,
+        **chosen_provider(),
+        **engine_in_use(),
+    }
 
 
 def engine_in_use() -> dict[str, str]:

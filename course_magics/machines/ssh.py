@@ -30,20 +30,27 @@ from course_magics.streams import Stream
 _KEEP = 600
 #: Windows' ssh cannot share a connection: there each command makes its own.
 _SHARES = sys.platform != "win32"
-_OPTIONS = ("-oBatchMode=yes", "-oConnectTimeout=10", "-oServerAliveInterval=5")
-#: A command line longer than this may not fit into the machine's own limit (128 KiB).
-_LONGEST = 120_000
+#: How often ssh asks a machine that says nothing whether it is there (seconds).
+_ASK = 5
+#: Whose connection breaks: ssh's own status, and that of a script that came only in part.
+_BROKEN = 255
 
-#: Runs the command and, when the connection ends before it does, ends it and all that it started:
-#: sshd itself leaves a command without a terminal running. Standard input is the lifeline.
+#: Runs the script that standard input brings first, and when the connection ends before the script
+#: does, ends it and all that it started: sshd itself leaves a command without a terminal running.
+#: What is left of standard input, which brings nothing more, is the lifeline. The script is on no
+#: command line: `ps` shows those to every user, here and in the machine.
 _GUARDED = """\
 exec 3<&0 </dev/null
-setsid {command} 3<&- & p=$!
+s=$(head -c {size} <&3; echo .)
+[ "$(LC_ALL=C; echo ${{#s}})" = {whole} ] || exit 255
+printf %s "${{s%.}}" | setsid {command} 4<&0 </dev/null 3<&- & p=$!
 {{ cat <&3; kill -TERM -$p; sleep 1; kill -KILL -$p; }} >/dev/null 2>&1 & w=$!
 exec 3<&-
 wait $p; s=$?
 kill $w 2>/dev/null
 exit $s"""
+#: As vagrant does it (config.ssh.shell). Evaluated, the script has an empty standard input.
+_SHELL = ["bash", "-l", "-c", 'eval "exec 4<&-; $(</dev/fd/4)"']
 
 
 def run(
@@ -67,12 +74,13 @@ def run(
     line = line or program.terminal_line(
         folder, ["ssh", *([machine] if machine else []), "-c", script]
     )
-    remote = _remote(script, sudo)
+    data = _bytes(script)
+    remote = _remote(len(data), sudo)
     result = Finished(machine or "", line, out, err)
     try:
         command = _connected(folder, machine or _only(folder), line)
-        result.exit_code = process.run([*command, remote], out=out, err=err, lifeline=True)
-        broken = result.exit_code == 255 and _SHARES and not _alive(command)
+        result.exit_code = process.run([*command, remote], out=out, err=err, lifeline=data)
+        broken = result.exit_code == _BROKEN and _SHARES and not _alive(command)
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted: the command in the machine was ended", command=line
@@ -96,18 +104,17 @@ def drop(folder: Path, machines: Sequence[str] = ()) -> None:
             _close(config)
 
 
-def _remote(script: str, sudo: bool) -> str:
+def _bytes(script: str) -> bytes:
     if "\0" in script:
         raise OptionError("a script cannot contain the character NUL")
-    login = shlex.join(["bash", "-l", "-c", script])  # as vagrant does: config.ssh.shell
-    words = ["sh", "-c", _GUARDED.format(command=login)]
-    line = shlex.join(["sudo", "-n", *words] if sudo else words)
-    if len(line.encode()) > _LONGEST:
-        raise OptionError(
-            "the script is too long for one ssh command (100 KB)",
-            hint="put it into a file of the project: the machine sees it under /vagrant",
-        )
-    return line
+    return script.encode("utf-8", "surrogateescape")
+
+
+def _remote(size: int, sudo: bool) -> str:
+    """What ssh is told to run: the same for every script of `size` bytes."""
+    guarded = _GUARDED.format(size=size, whole=size + 1, command=shlex.join(_SHELL))
+    words = ["sh", "-c", guarded]
+    return shlex.join(["sudo", "-n", *words] if sudo else words)
 
 
 def _connected(folder: Path, name: str, line: str) -> list[str]:
@@ -136,7 +143,14 @@ def _ssh(config: Path) -> list[str]:
     if found is None:
         raise MachineError("ssh is not installed", hint="sudo apt-get install openssh-client")
     shared = ["-S", str(config.with_suffix(""))] if _SHARES else []
-    return [found, "-F", str(config), *shared, *_OPTIONS, "-T", _host(config)]
+    from course_magics import settings
+
+    patience = settings.current().patience
+    waits = (
+        f"-oConnectTimeout={patience}", f"-oServerAliveInterval={_ASK}",
+        f"-oServerAliveCountMax={max(3, patience // _ASK)}",
+    )  # fmt: skip
+    return [found, "-F", str(config), *shared, "-oBatchMode=yes", *waits, "-T", _host(config)]
 
 
 def _alive(command: list[str]) -> bool:

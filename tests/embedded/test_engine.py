@@ -139,11 +139,12 @@ def test_the_snapshot_needs_nothing_outside_its_folder(state: Path) -> None:
     assert json.loads(info.stdout)["backing-filename"] == "disk.qcow2"
 
 
-def test_the_snapshots_key_opens_no_users_engine(state: Path) -> None:
+def test_only_the_users_own_key_opens_the_engine(state: Path) -> None:
+    """The snapshot takes none: everybody on this computer may be able to read it."""
     engine.current()
     files = Files.mine()
     base = Path(json.loads(files.base.read_text())["folder"])
-    assert (base / "key").read_bytes() != files.key.read_bytes()
+    assert not (base / "key").exists()
     lease = embedded.held()
     assert lease is not None
     listed = subprocess.run(
@@ -162,7 +163,7 @@ def test_the_snapshots_key_opens_no_users_engine(state: Path) -> None:
         capture_output=True,
         text=True,
     ).stdout
-    assert listed.split()[1] == files.key.with_name("key.pub").read_text().split()[1]
+    assert listed == files.key.with_name("key.pub").read_text()
 
 
 def test_a_published_port_is_reached_here(cell: Cell) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -166,7 +169,7 @@ def test_a_machine_from_up_to_destroy(make: Make) -> None:
     assert (one.data() / "private_key").stat().st_mode & 0o077 == 0
     shown = one.ssh(
         "hostname -f; sudo cmp /root/copy /vagrant/Vagrantfile && echo same;"
-        " grep -c 'vagrant insecure' .ssh/authorized_keys; wc -l < .ssh/authorized_keys;"
+        " grep -c 'vagrant insecure' .ssh/authorized_keys; grep -c . .ssh/authorized_keys;"
         " sudo busybox httpd -p 80 -h /vagrant; echo kept > /dev/shm/memory; echo kept > disk; sync"
     )
     assert shown.split() == ["web.example.test", "same", "0", "1"]
@@ -261,8 +264,16 @@ def test_two_machines_on_a_private_network(make: Make) -> None:
         "end"
     )
     both.vagrant("up")
+    with _listener(both.folder) as heard:
+        assert ", 0% packet loss" in both.ssh("ping -c 3 -W 5 192.168.56.102", "web")
+        assert ", 0% packet loss" in both.ssh("ping -c 3 -W 5 192.168.56.10", "db")
+    assert heard() == "me", "another user hears nothing of it"
+    # A machine that comes and goes changes nothing for the other.
+    both.vagrant("suspend", "web")
+    both.vagrant("resume", "web")
     assert ", 0% packet loss" in both.ssh("ping -c 3 -W 5 192.168.56.102", "web")
-    assert ", 0% packet loss" in both.ssh("ping -c 3 -W 5 192.168.56.10", "db")
+    hubs = _hubs(both.folder)
+    assert len(hubs) == 1
     # By its number from anywhere, as `vagrant global-status` tells it.
     listed = both.vagrant("global-status")
     number = re.search(r"^(\w{7,})\s+web\s+qemu\s+running", listed, re.MULTILINE)
@@ -270,6 +281,55 @@ def test_two_machines_on_a_private_network(make: Make) -> None:
     elsewhere = Project(both.folder.parent / "elsewhere", Path(both.env["VAGRANT_HOME"]))
     elsewhere.vagrant("destroy", "-f", number[1])
     assert len(both.qemus()) == 1
+    assert _hubs(both.folder) == hubs
+    both.vagrant("halt")
+    assert _until(lambda: not _hubs(both.folder), 20), "it ends with the last machine"
+
+
+def _hubs(project: Path) -> list[int]:
+    """The switches of a project's private network, by pid."""
+    name = f"/net-{hashlib.sha256(str(project).encode()).hexdigest()[:12]}"
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (place / "cmdline").read_bytes().decode().split("\0")
+            if any(w.endswith("hub.rb") for w in words) and any(w.endswith(name) for w in words):
+                found.append(int(place.name))
+    return found
+
+
+@contextlib.contextmanager
+def _listener(project: Path) -> Iterator[Callable[[], str]]:
+    """Another user who listens where the network was before: multicast on loopback.
+
+    What comes back gives what was heard; a word of the test's own is, so listening works.
+    """
+    number = zlib.crc32(str(project).encode())
+    group = f"230.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    port = 20_000 + number % 10_000
+    program = (
+        "import os, socket, struct, sys\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+        "s.bind((sys.argv[1], int(sys.argv[2])))\n"
+        "me = socket.inet_aton(sys.argv[1]) + socket.inet_aton('127.0.0.1')\n"
+        "s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, me)\n"
+        "print('here', flush=True)\n"
+        "data = s.recv(65536)\n"
+        "print(data.decode() if data == b'me' else 'a frame')\n"
+    )
+    listening = subprocess.Popen(
+        [sys.executable, "-c", program, group, str(port)], stdout=subprocess.PIPE, text=True
+    )
+    assert listening.stdout is not None
+    assert listening.stdout.readline() == "here\n"
+    said: list[str] = []
+    yield lambda: said[0]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        sender.sendto(b"me", (group, port))
+    said.append(listening.communicate()[0].strip())
 
 
 def test_faults_are_told(make: Make, home: Path, tmp_path: Path) -> None:

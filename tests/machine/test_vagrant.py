@@ -163,6 +163,30 @@ def test_cell_is_a_script(one: Path, ip: InteractiveShell) -> None:
     assert found.stdout == "vagrant\n"
 
 
+@pytest.mark.parametrize("sudo", ["", "--sudo"])
+def test_no_command_line_shows_a_cell(one: Path, ip: InteractiveShell, sudo: str) -> None:
+    """`ps` shows command lines to every user: of this computer, and of the machine."""
+    secret = f"hunter{2 + len(sudo)}-is-a-secret"
+    cell = f"%%vagrant ssh --dir {one} {sudo} -o r\nPASSWORD={secret}\necho ready; sleep 3\n"
+    seen: list[str] = []
+
+    def look() -> None:
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                seen.append(place.read_bytes().decode("utf-8", "replace"))
+
+    looker = threading.Timer(2, look)
+    looker.start()
+    found = _cell(ip, cell + "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; echo; echo $PASSWORD")
+    looker.join()
+    shown, _, last = found.stdout.strip().rpartition("\n")
+    assert last == secret, "it ran"
+    assert "setsid" in "".join(seen), "the real ssh was there to be looked at"
+    assert not [line for line in seen if secret in line]
+    assert "bash" in shown
+    assert secret not in shown
+
+
 def test_ssh_is_quicker_than_vagrants(one: Path) -> None:
     ssh.run(one, None, "true")
     ours = _seconds(lambda: ssh.run(one, None, "true"))

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import json
+import struct
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def _guest(folder: Path, hash_: str = "0123456789abcdef") -> Guest:
     files = {"kernel": "vmlinuz", "initrd": "initrd.img", "disk": "disk.qcow2"}
     for name in files.values():
         (folder / name).write_bytes(name.encode() * 1000)
+    (folder / files["disk"]).write_bytes(b"QFI\xfb\0\0\0\3" + bytes(1000))
     data = {"format": FORMAT, "hash": hash_, "files": files}
     (folder / "guest.json").write_text(json.dumps(data))
     return Guest.load(folder)
@@ -118,7 +120,10 @@ def test_malformed_arguments(cache: Path, url: str, digest: str) -> None:
         fetch_guest(url, digest, print)
 
 
-@pytest.mark.parametrize("kind", ["outside", "link", "no guest", "no tar", "bad hash"])
+@pytest.mark.parametrize(
+    "kind",
+    ["outside", "link", "no guest", "no tar", "bad hash", "known key", "odd disk", "odd device"],
+)
 def test_odd_archives_install_nothing(
     served: tuple[Path, str], cache: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -128,6 +133,17 @@ def test_odd_archives_install_nothing(
         archive.write_bytes(b"not a tar" * 100)
     elif kind == "bad hash":
         pack_guest(_guest(tmp_path / "made", "../../etc"), archive)
+    elif kind == "odd disk":  # whose base is another file of this computer
+        guest = _guest(tmp_path / "made")
+        base = b"/etc/shadow"
+        head = struct.pack(">4sIQI", b"QFI\xfb", 3, 200, len(base))
+        guest.disk.write_bytes(head.ljust(200, b"\0") + base)
+        pack_guest(guest, archive)
+    elif kind in ("known key", "odd device"):
+        guest = _guest(tmp_path / "made")
+        odd = {"format": 1} if kind == "known key" else {"machine_args": ["-drive", "file=/x"]}
+        (guest.folder / "guest.json").write_text(json.dumps({**guest.data, **odd}))
+        pack_guest(guest, archive)
     else:
         with tarfile.open(archive, "w") as tar:
             member = tarfile.TarInfo("../out" if kind == "outside" else "vmlinuz")

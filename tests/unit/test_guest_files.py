@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from course_magics.errors import MachineError
-from course_magics.guest import contract, guestfiles, recipe
-from course_magics.guest.build import clear_unfinished, locked
+from course_magics.guest import contract, guestfiles, keys, recipe
+from course_magics.guest.box import installed_box
+from course_magics.guest.build import clear_unfinished, installed_guest, locked
 from course_magics.guest.cpio import Cpio
 from course_magics.guest.disk import Tree, module_order
-from course_magics.guest.keys import INSECURE_PRIVATE_KEY, insecure_key_file
-from course_magics.guest.launch import qemu_command
+from course_magics.guest.launch import Machine, qemu_command
 from course_magics.guest.model import FORMAT, Guest, cache_dir
 from course_magics.guest.procs import need, run
 from course_magics.guest.rootfs import apt_sources
@@ -148,12 +148,78 @@ def test_setting_up_leaves_mmdebstraps_own_files_alone() -> None:
         assert " /tmp" not in text
 
 
-def test_the_insecure_key_is_a_pair(tmp_path: Path) -> None:
-    path = insecure_key_file(tmp_path)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert INSECURE_PRIVATE_KEY.startswith("-----BEGIN RSA PRIVATE KEY-----\n")
-    public = run(["ssh-keygen", "-y", "-f", path])
-    assert public.split()[:2] == guestfiles.INSECURE_KEY.split()[:2]
+def test_the_image_takes_no_key() -> None:
+    """Least of all the one that Vagrant publishes."""
+    texts = [guestfiles.SETUP, guestfiles.INIT, *(text for _, text in guestfiles.FILES.values())]
+    assert not [text for text in texts if "AAAA" in text or "PRIVATE KEY" in text]
+    assert ": > /home/vagrant/.ssh/authorized_keys" in guestfiles.SETUP
+
+
+def test_a_boot_lets_in_whom_the_command_line_names(tmp_path: Path) -> None:
+    """The script's own lines, run here on a folder of the test's."""
+    start = guestfiles.INIT.index("init=/sbin/init\n")
+    lines = guestfiles.INIT[start : guestfiles.INIT.index("for folder in dev", start)]
+    lines = lines.replace("/root/", f"{tmp_path}/").replace("/proc/cmdline", f"{tmp_path}/cmdline")
+    keys.make(tmp_path / "key")
+    kind, key, _ = keys.public(tmp_path / "key").split()
+    words = f"quiet {keys.boot_word(keys.public(tmp_path / 'key'))} init=/bin/other x=y\n"
+    (tmp_path / "cmdline").write_text(words)
+    file = tmp_path / "home/vagrant/.ssh/authorized_keys"
+
+    def boot() -> None:
+        script = lines + 'echo "$init"\n'
+        done = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("/bin/other\n", "")
+
+    boot()
+    assert not file.exists(), "an engine's machine has none, and gets none"
+    file.parent.mkdir(parents=True)
+    file.touch(mode=0o600)
+    boot()
+    boot()
+    assert file.read_text().split("\n") == ["", f"{kind} {key}", ""]
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("ssh-rsa the-users own, without an end")
+    boot()
+    assert file.read_text().splitlines() == [
+        "ssh-rsa the-users own, without an end", f"{kind} {key}",
+    ]  # fmt: skip
+    (tmp_path / "cmdline").write_text("quiet init=/bin/other\n")
+    file.write_text("")
+    boot()
+    assert file.read_text() == ""
+
+
+def test_a_key_is_its_makers_alone(tmp_path: Path) -> None:
+    keys.make(tmp_path / "key")
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    derived = run(["ssh-keygen", "-y", "-f", tmp_path / "key"])
+    assert derived.split()[:2] == keys.public(tmp_path / "key").split()[:2]
+
+
+def test_a_guest_that_takes_the_published_key_is_no_guest_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made by an older version, fetched, or in Vagrant's box: none of them is started anew."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
+    monkeypatch.setattr("course_magics.guest.build.qemu_version", lambda: "0.0")
+    box = tmp_path / "vagrant/boxes/course-VAGRANTSLASH-debian12/0/qemu"
+    places = [tmp_path / "cache/guest" / name for name in ("one", recipe.recipe_hash("0.0"))]
+    for old in (True, False):
+        for place in (*places, box):
+            place.mkdir(parents=True, exist_ok=True)
+            guest = _guest(place, **({"format": 1} if old else {}))
+            assert guest.keyless is not old
+        (tmp_path / "cache/guest/fetched").write_text("one\n")
+        found = installed_guest()
+        assert (found is None, installed_box() is None) == (old, old)
+        if old:
+            with pytest.raises(MachineError, match="published key"):
+                Machine(Guest.load(places[0]))
+    # Machines and engines that were made of one have other keys since, and are still started.
+    _guest(places[0], format=1)
+    assert Guest.load(places[0]).data["format"] == 1
 
 
 def _guest(folder: Path, **over: object) -> Guest:
@@ -182,7 +248,7 @@ def test_a_guest_is_loaded_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="another format"):
         Guest.load(tmp_path)
     _guest(tmp_path, files={"kernel": "../vmlinuz"})
-    with pytest.raises(MachineError, match="lacks"):
+    with pytest.raises(MachineError, match="files"):
         Guest.load(tmp_path)
     with pytest.raises(MachineError, match="No guest in"):
         Guest.load(tmp_path / "nowhere")
@@ -196,13 +262,21 @@ def test_the_command_line_follows_the_contract(
     guest = _guest(tmp_path / "a,b")
     folder = guest.folder
     command = qemu_command(
-        guest, folder, disk=folder / "d.qcow2", port=2222, incoming=folder / "it's.state"
+        guest,
+        folder,
+        disk=folder / "d.qcow2",
+        port=2222,
+        key="ssh-x KEY me",
+        incoming=folder / "it's.state",
     )
     assert "if=none,id=disk0" in " ".join(command)
     assert any(f"file={tmp_path}/a,,b/d.qcow2," in word for word in command)
     assert command[command.index("-m") + 1] == "512"
     assert command[-1] == f"exec:cat '{tmp_path}/a,b/it'\"'\"'s.state'"
-    other = qemu_command(guest, folder, disk=folder / "d", port=1, memory_mb=1024, cpus=1)
+    other = qemu_command(
+        guest, folder, disk=folder / "d", port=1, key="a b", memory_mb=1024, cpus=1
+    )
+    assert command[command.index("-append") + 1] == "quiet course.key=ssh-x,KEY"
     assert other[other.index("-m") + 1] == "1024"
     assert other[other.index("-smp") + 1] == "1"
     assert "-incoming" not in other

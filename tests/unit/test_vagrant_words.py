@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from course_magics import process, runtime
 from course_magics.engine import Engine
 from course_magics.errors import CourseError, MachineError, OptionError
-from course_magics.machines import ensure, lists, live, program, project, readable, ssh
+from course_magics.machines import ensure, lists, live, program, project, readable
 from course_magics.machines.machine import Machine, Machines, change
 from course_magics.machines.text import Lines
 from course_magics.machines.vagrantfile import _place
@@ -248,14 +248,6 @@ def test_the_line_at_fault(tmp_path: Path) -> None:
     assert _place("something else", path) == (0, "")
 
 
-def test_script_for_the_machine() -> None:
-    with pytest.raises(OptionError):
-        ssh._remote("a\0b", False)
-    with pytest.raises(OptionError, match="too long"):
-        ssh._remote("x" * 120_000, False)
-    assert ssh._remote("ls", True).startswith("sudo -n sh -c ")
-
-
 def test_primary_machine(tmp_path: Path) -> None:
     file = tmp_path / "Vagrantfile"
     file.write_text('c.vm.define "web", autostart: false\n# c.vm.define "no", primary: true\n')
@@ -343,7 +335,7 @@ def test_process_that_will_not_end_is_killed() -> None:
 def test_lifeline_is_open_until_the_end() -> None:
     out = process.Kept()
     script = "(cat; echo closed >&2) & sleep 0.3; echo done; kill $!"
-    process.run(["sh", "-c", script], out=out, err=Stream(), lifeline=True)
+    process.run(["sh", "-c", script], out=out, err=Stream(), lifeline=b"")
     assert out.text == "done\n"
 
 

@@ -70,10 +70,15 @@ class Files:
     def forget(self) -> None:
         """Remove the disk and the saved memory: the next start is from the snapshot."""
         # The memory first: it belongs to this disk and to no other.
-        for file in (self.saved_as, self.saved, self.disk, self.base, self.key, self.ended):
+        for file in (self.saved_as, self.saved, self.disk, self.base, self.ended):
             file.unlink(missing_ok=True)
-        self.key.with_name("key.pub").unlink(missing_ok=True)
+        self.forget_key()
         shutil.rmtree(self.own_base, ignore_errors=True)
+
+    def forget_key(self) -> None:
+        """Remove the key that the machine takes."""
+        for file in (self.key, self.key.with_name("key.pub")):
+            file.unlink(missing_ok=True)
 
     def put_aside(self) -> Path:
         """Rename the whole folder, disk and all, and begin an empty one. Returns where it is."""

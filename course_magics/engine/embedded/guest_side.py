@@ -16,7 +16,11 @@ from course_magics.guest.procs import need
 #: dockerd's log in the machine, and the socket that is forwarded.
 LOG = "/var/log/dockerd.log"
 SOCKET = "/var/run/docker.sock"
+#: Who may log in. Empty in the snapshot; the guest agent, which writes it there, runs until then.
 AUTHORIZED = "/etc/course/authorized_keys"
+NO_AGENT = "kill $(cat /run/course-agent.pid)"
+#: Before the snapshot: nobody may log in where it is started.
+LET_NOBODY_IN = f": > {AUTHORIZED}; sync"
 
 #: Folders of this computer's root that are the machine's own; all others are shared with it.
 _SYSTEM = frozenset(
@@ -41,15 +45,12 @@ def _shareable() -> list[str]:
     )
 
 
-def welcome(seconds: float, seed: str, public_key: str) -> str:
-    """A script for a machine that has just started: clock, random numbers, key.
+def welcome(seconds: float, seed: str) -> str:
+    """A script for a machine that has just started: clock and random numbers.
 
-    seconds: now, since 1970. seed: random hex digits. public_key: "" to keep the one there is.
+    seconds: now, since 1970. seed: random hex digits.
     """
-    lines = [f"date -u -s @{seconds:.3f}", f"echo {seed} > /dev/urandom; {_RESEED}"]
-    if public_key:
-        lines.append(f"echo {shlex.quote(public_key)} > {AUTHORIZED}")
-    return "\n".join(lines)
+    return f"date -u -s @{seconds:.3f}\necho {seed} > /dev/urandom; {_RESEED}"
 
 
 def share() -> str:

@@ -18,6 +18,11 @@ INIT = "/usr/local/sbin/course-engine"
 MOUNT_TAG = "computer"
 
 
+def agent_of(monitor: Path) -> Path:
+    """The socket of the guest agent: beside the monitor's, in the user's private folder."""
+    return monitor.with_suffix(".agent")
+
+
 def command(
     guest: Guest,
     *,
@@ -55,7 +60,7 @@ def command(
         "-netdev", "user,id=net0",
         "-netdev", "hubport,id=net1,hubid=1",
         "-chardev", f"file,id=serial0,path={escaped(console)}",
-        "-chardev", "null,id=agent0",
+        "-chardev", f"socket,id=agent0,path={escaped(agent_of(monitor))},server=on,wait=off",
         # This computer's files with the user's rights, for `-v`; who a file belongs to stays.
         "-fsdev",
         f"local,id=computer,path={escaped(shared)},security_model=none,multidevs=remap",

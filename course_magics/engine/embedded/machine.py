@@ -16,11 +16,12 @@ from course_magics import storage
 from course_magics.engine.embedded import disk, guest_side, memory
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.guest_side import Shell
-from course_magics.engine.embedded.hardware import CPUS, MEMORY_MB, command
+from course_magics.engine.embedded.hardware import CPUS, MEMORY_MB, agent_of, command
 from course_magics.engine.embedded.prepare import Prepared, wanted_hash
 from course_magics.errors import EngineError, MachineError
 from course_magics.guest import keys
 from course_magics.guest.acceleration import known_to_work, usable
+from course_magics.guest.agent import Agent
 from course_magics.guest.launch import free_port
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import resident, spent
@@ -172,6 +173,7 @@ class Machine:
             if setpriv := shutil.which("setpriv"):
                 words = [setpriv, "--pdeathsig", "KILL", *words]
             self.files.monitor.unlink(missing_ok=True)
+            agent_of(self.files.monitor).unlink(missing_ok=True)
             self._qemu = await asyncio.create_subprocess_exec(
                 *words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, pass_fds=() if number is None else (number,),
@@ -262,39 +264,35 @@ class Machine:
             await asyncio.sleep(0.05)
 
     async def _log_in(self, prepared: Prepared | None, guest: Guest, port: int) -> Shell:
-        """The ssh session: at first with the snapshot's key, then with one of the user's own."""
+        """The ssh session, by a key that was made for this disk. A new disk is told it first."""
         new = not self.files.key.exists()
-        key = self.files.key
         if new:
-            assert prepared is not None
             keys.make(self.files.key)
-            key = self._private_copy(prepared.key)
         hosts = "".join(f"engine {line}\n" for line in guest.data["ssh_host_keys"])
         self.files.known_hosts.write_text(hosts)
         self.files.docker.unlink(missing_ok=True)
         try:
+            if new:
+                await asyncio.to_thread(self._let_in)
             shell = await Shell.open(
-                key, self.files.known_hosts, port, forward=self.files.docker,
+                self.files.key, self.files.known_hosts, port, forward=self.files.docker,
                 log=self.files.qemu_log,
             )  # fmt: skip
-            public = keys.public(self.files.key).strip() if new else ""
-            await shell.run(guest_side.welcome(time.time(), os.urandom(64).hex(), public))
+            await shell.run(guest_side.welcome(time.time(), os.urandom(64).hex()))
+            if new and prepared is not None:  # a snapshot that is being made still needs it
+                await shell.run(guest_side.NO_AGENT)
         except BaseException:
-            if new:  # the machine still takes the snapshot's key
-                self.files.key.unlink(missing_ok=True)
+            if new:  # nothing is on the disk yet, and the next start tries again
+                self.files.forget_key()
             raise
-        finally:
-            if new:
-                key.unlink(missing_ok=True)
         return shell
 
-    def _private_copy(self, key: Path) -> Path:
-        """ssh refuses a key that others may read, and the snapshot may belong to somebody else."""
-        copy = self.files.folder / "first-key"
-        copy.unlink(missing_ok=True)
-        copy.touch(mode=0o600)
-        copy.write_bytes(key.read_bytes())
-        return copy
+    def _let_in(self) -> None:
+        """Tell the machine, which lets nobody in, the user's key. Raises MachineError."""
+        qemu = self._qemu
+        assert qemu is not None
+        with Agent(agent_of(self.files.monitor), sign=lambda: int(spent(qemu.pid) / 5)) as agent:
+            agent.write(guest_side.AUTHORIZED, keys.public(self.files.key))
 
     async def _await_docker(self) -> None:
         patience, begun = Patience(self.settings.patience), set[str]()
@@ -390,7 +388,7 @@ class Machine:
             pass  # the disk is as after a power cut, and the next start boots from it
         finally:
             await self._kill()
-            for file in (self.files.docker, self.files.monitor):
+            for file in (self.files.docker, self.files.monitor, agent_of(self.files.monitor)):
                 file.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # QEMU does not wait for this computer's disk
                 storage.sync_file(self.files.disk)

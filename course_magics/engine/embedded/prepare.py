@@ -27,7 +27,6 @@ from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files, own_folder, prepared_folder
 from course_magics.engine.embedded.hardware import CPUS, INIT, MEMORY_MB
 from course_magics.errors import CourseError, MachineError
-from course_magics.guest import keys
 from course_magics.guest.bases import BASES
 from course_magics.guest.build import build_guest, clear_unfinished, installed_guest, locked
 from course_magics.guest.debs import unpack
@@ -94,15 +93,15 @@ class Prepared:
         for place in folder.glob("[!.]*/prepared.json"):
             with contextlib.suppress(MachineError, OSError):
                 prepared = cls.load(place.parent)
-                found.append(((prepared.hash == wanted, place.stat().st_mtime), prepared))
+                # One of version 0.1.0 has a key in it, which whoever can read it has as well.
+                if not (place.parent / "key").exists():
+                    found.append(((prepared.hash == wanted, place.stat().st_mtime), prepared))
         return max(found, key=lambda pair: pair[0])[1] if found else None
 
     def keep_in(self, folder: Path) -> None:
         """Put into `folder` what a disk on this snapshot needs. Raises OSError."""
         self.guest.keep_in(folder)
         duplicate(self.disk, folder / self.disk.name)
-        with contextlib.suppress(PermissionError):  # only a new disk's first start needs it
-            duplicate(self.key, folder / self.key.name)
         storage.write_json(folder / "prepared.json", self.data, mode=0o644)
 
     @property
@@ -134,6 +133,7 @@ class Prepared:
 
     @property
     def key(self) -> Path:
+        """Only older ones have it."""
         return self.folder / "key"
 
 
@@ -208,7 +208,6 @@ def _make(guest: Guest, work: Path, name: str, say: Say) -> None:
     say("making the embedded engine")
     guest.keep_in(work)  # the disk lies on the guest's, which must not change or go
     files = Files(work)
-    keys.make(files.key)
     with tempfile.TemporaryDirectory(prefix="course-engine-") as unpacked:
         versions = unpack(_SUITE, tuple(_PROGRAMS), Path(unpacked), say)
         say("putting dockerd into the machine")
@@ -239,11 +238,11 @@ def _install(guest: Guest, files: Files, unpacked: Path) -> None:
         for name, text in _inside().items():
             place, mode = _PLACES[name]
             _add(tar, place.lstrip("/"), text, mode)
-        _add(tar, guest_side.AUTHORIZED.lstrip("/"), keys.public(files.key), 0o644)
+        _add(tar, guest_side.AUTHORIZED.lstrip("/"), "", 0o644)
     with Booted(guest, disk=files.disk) as machine:
         machine.wait_ssh()
         machine.send(archive, "sudo tar -C / --no-same-owner --keep-directory-symlink -xf -")
-        # The key that everybody has opens nothing any more.
+        # The key of this one boot opens nothing any more.
         machine.ssh("sudo rm -f /home/vagrant/.ssh/authorized_keys; sync")
         machine.quit()
     # By name alone: the copy beside it stays when the guest's own folder goes.
@@ -279,6 +278,8 @@ async def _first_run(guest: Guest, files: Files, say: Say) -> dict[str, Any]:
         await asyncio.to_thread(_warm_up, files)
         # What is free is told to QEMU within two seconds, and not saved.
         await machine.run("sync; fstrim / || :; echo 1 > /proc/sys/vm/compact_memory; sleep 4")
+        await machine.run(guest_side.LET_NOBODY_IN)
+        files.forget_key()
         say("saving its memory")
     except BaseException:
         await machine.stop(save=False)

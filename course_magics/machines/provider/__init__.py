@@ -10,6 +10,9 @@ import os
 import re
 from pathlib import Path
 
+from course_magics import storage
+from course_magics.machines import quoted
+
 _BEGIN, _END = "# >>> course_magics: provider qemu >>>", "# <<< course_magics: provider qemu <<<"
 _BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
 
@@ -20,15 +23,13 @@ def install(vagrant_home: Path | None = None) -> Path:
     vagrant_home: default $VAGRANT_HOME or ~/.vagrant.d. What else stands in that file is kept.
     """
     file = _home(vagrant_home) / "Vagrantfile"
-    ruby = Path(__file__).with_name("qemu.rb")
-    quoted = str(ruby).replace("\\", "\\\\").replace('"', '\\"').replace("#", "\\#")
     # The test keeps Vagrant working when this package has gone.
-    block = f'{_BEGIN}\nrequire "{quoted}" if File.file?("{quoted}")\n{_END}\n'
+    block = f"{_BEGIN}\nrequire {_ruby()} if File.file?({_ruby()})\n{_END}\n"
     before = file.read_text("utf-8") if file.exists() else ""
     after = block + _BLOCK.sub("", before)
     if after != before:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, after)
+        storage.write_atomic(file, after)
     return file
 
 
@@ -39,7 +40,7 @@ def uninstall(vagrant_home: Path | None = None) -> None:
         return
     rest = _BLOCK.sub("", file.read_text("utf-8"))
     if rest.strip():
-        _replace(file, rest)
+        storage.write_atomic(file, rest)
     else:
         file.unlink()
 
@@ -47,7 +48,12 @@ def uninstall(vagrant_home: Path | None = None) -> None:
 def installed(vagrant_home: Path | None = None) -> bool:
     """Whether Vagrant loads the provider of this very package."""
     file = _home(vagrant_home) / "Vagrantfile"
-    return file.exists() and str(Path(__file__).with_name("qemu.rb")) in file.read_text("utf-8")
+    return file.exists() and _ruby() in file.read_text("utf-8")
+
+
+def _ruby() -> str:
+    """The file that Vagrant loads, as a word of Ruby's."""
+    return quoted.ruby(Path(__file__).with_name("qemu.rb"))
 
 
 def environment() -> dict[str, str]:
@@ -57,10 +63,3 @@ def environment() -> dict[str, str]:
 
 def _home(given: Path | None) -> Path:
     return given or Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write all or nothing: another kernel may be reading it."""
-    new = file.with_name(f".{file.name}.{os.getpid()}")
-    new.write_text(text, "utf-8")
-    new.replace(file)

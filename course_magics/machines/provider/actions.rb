@@ -1,5 +1,6 @@
+require "digest"
 require "securerandom"
-require "zlib"
+require "shellwords"
 
 require_relative "folders"
 require_relative "quick_ssh"
@@ -60,6 +61,7 @@ module CourseQemu
             inner.use Provision if env[:provision_enabled]
           else
             inner.use Message, "The machine runs, but its start was interrupted: doing the rest."
+            inner.use LetIn
             inner.use furnish
             inner.use WaitForCommunicator, [:running]
           end
@@ -267,6 +269,14 @@ module CourseQemu
       end
     end
 
+    # The interruption may have come before the machine was told its key.
+    class LetIn < Middleware
+      def call(env)
+        driver(env).let_in
+        @app.call(env)
+      end
+    end
+
     class Quick < Middleware
       def call(env)
         ssh = env[:machine].communicate
@@ -327,7 +337,7 @@ module CourseQemu
         report(env, ports)
         sizes = Sizes.of(machine)
         driver(env).start(ports: ports, memory: sizes.memory, cpus: sizes.cpus,
-                          extra: config.extra_args, from: from, network: Networks.backend(machine))
+                          extra: config.extra_args, from: from, network: Networks.common(machine))
         driver(env).delete(Driver::SUSPENDED) if from == Driver::SUSPENDED
         driver(env).await_ssh(machine.config.vm.boot_timeout) { env[:interrupted] }
         @app.call(env)
@@ -362,28 +372,29 @@ module CourseQemu
         return if name.nil?
         env[:ui].info("Setting hostname...")
         short = name.split(".").first
+        line = Shellwords.escape("127.0.1.1 #{[name, short].uniq.join(" ")}")
+        short = Shellwords.escape(short)
         env[:machine].communicate.sudo(<<~SCRIPT)
-          [ "$(cat /etc/hostname)" = '#{short}' ] && [ "$(hostname)" = '#{short}' ] && exit 0
+          [ "$(cat /etc/hostname)" = #{short} ] && [ "$(hostname)" = #{short} ] && exit 0
           sed -i '/^127.0.1.1[[:space:]]/d' /etc/hosts
-          echo '127.0.1.1 #{[name, short].uniq.join(" ")}' >> /etc/hosts
-          echo '#{short}' > /etc/hostname
-          hostname '#{short}'
+          echo #{line} >> /etc/hosts
+          echo #{short} > /etc/hostname
+          hostname #{short}
         SCRIPT
       end
     end
 
-    # private_network: a second card of all machines of one Vagrantfile, joined by multicast on
-    # loopback, which needs no root.
+    # private_network: a second card of all machines of one Vagrantfile, joined by a switch on unix
+    # sockets (hub.rb), which needs no root and lets no other user listen.
     class Networks < Middleware
       def self.private(machine)
         machine.config.vm.networks.select { |type, _| type == :private_network }.map(&:last)
       end
 
-      def self.backend(machine)
+      # What the machines of one Vagrantfile have in common; nil for one without a private network.
+      def self.common(machine)
         return nil if private(machine).empty?
-        number = Zlib.crc32(machine.env.root_path.to_s)
-        group = "230.#{number >> 16 & 255}.#{number >> 8 & 255}.#{number & 255}"
-        "socket,id=net1,mcast=#{group}:#{20_000 + number % 10_000},localaddr=127.0.0.1"
+        "net-#{Digest::SHA256.hexdigest(machine.env.root_path.to_s)[0, 12]}"
       end
 
       def call(env)
@@ -401,13 +412,19 @@ module CourseQemu
           #VAGRANT-BEGIN
           auto eth1
           iface eth1 inet static
-            address #{address(machine, wanted.first)}
-            netmask #{wanted.first[:netmask] || "255.255.255.0"}
+            address #{plain(address(machine, wanted.first))}
+            netmask #{plain(wanted.first[:netmask] || "255.255.255.0")}
             hwaddress #{driver(env).mac}
           #VAGRANT-END
           END
           ifup eth1
         SCRIPT
+      end
+
+      # It stands in a file of the guest's, where a line break would begin another setting.
+      def plain(text)
+        return text if text.to_s.match?(/\A[0-9a-fA-F.:\/]+\z/)
+        raise Broken, what: "The private network has no such address: #{text}", words: ""
       end
 
       # type: "dhcp": nobody gives out addresses there, so each machine has a fixed one from the

@@ -1,16 +1,23 @@
+require "etc"
 require "fileutils"
 require "io/wait"
 require "json"
 require "open3"
+require "shellwords"
 require "socket"
 require "tmpdir"
+
+require_relative "agent"
+require_relative "allowed"
+require_relative "hub"
+require_relative "patience"
 
 module CourseQemu
   # One machine's files and its QEMU process. Knows nothing of Vagrant's actions.
   #
   # In the machine's folder: hard links to the box's files (an overlay needs its base unchanged, and
   # a new version of the box replaces it), machine.qcow2 (the machine's own disk), machine.json (what
-  # it was made with), ports.json, pid, console.log, qemu.log.
+  # it was made with), ports.json, pid, console.log, qemu.log, private_key and public_key.
   class Driver
     SUSPENDED = "vagrant-suspended".freeze
 
@@ -62,7 +69,11 @@ module CourseQemu
 
     def create(box_folder)
       guest = JSON.parse(box_folder.join("guest.json").read)
+      odd = Allowed.odd(guest)
+      raise Broken, what: "The box asks for something that no guest needs: #{odd}", words: "" if odd
+      raise TakesKnownKey unless keyless?(guest)
       FileUtils.mkdir_p(@folder)
+      File.chmod(0o700, @folder)
       ["guest.json", *guest["files"].values].each { |name| link(box_folder.join(name), path(name)) }
       keep({})
     end
@@ -71,12 +82,24 @@ module CourseQemu
       @guest ||= JSON.parse(path("guest.json").read)
     end
 
+    # Whether the guest lets nobody in before it is told whom. One of format 1 takes the key that
+    # Vagrant has published, until `up` has given it another.
+    def keyless?(data = guest)
+      data["format"].to_i >= 2
+    end
+
+    # The machine's own key, where Vagrant looks for the one that it puts into other boxes.
+    def key
+      path("private_key")
+    end
+
     def remove
       stop
       names = ["guest.json", *(path("guest.json").file? ? guest["files"].values : [])]
-      names += %w[machine.qcow2 machine.json ports.json pid suspended settled console.log qemu.log]
+      names += %w[machine.qcow2 machine.json ports.json pid suspended settled console.log qemu.log
+                  private_key public_key let_in]
       names.each { |name| FileUtils.rm_f(path(name)) }
-      FileUtils.rm_f(socket)
+      FileUtils.rm_f([socket, agent_socket])
     end
 
     # --- running it -------------------------------------------------------------------------
@@ -84,7 +107,9 @@ module CourseQemu
     # Start QEMU and wait until the machine runs. from: :snapshot (the box's pre-booted one), nil
     # (boot), or the name of one of the machine's own snapshots.
     def start(ports:, memory:, cpus:, extra:, from: nil, network: nil)
-      path("ports.json").write(JSON.generate(ports))
+      File.chmod(0o700, @folder)
+      make_key
+      write("ports.json", JSON.generate(ports))
       fresh = !disk.file?
       from = nil if from == :snapshot && !(fresh && snapshot_fits?(memory, cpus, extra))
       overlay(from == :snapshot ? guest["files"]["ready_disk"] : guest["files"]["disk"]) if fresh
@@ -93,6 +118,7 @@ module CourseQemu
       settings = known["snapshots"].fetch(from, {}) if from.is_a?(String)
       keep(known.merge("now" => settings))
       FileUtils.rm_f(path("settled"))
+      FileUtils.rm_f(path("let_in")) if from == :snapshot
       begin
         launch(settings, ports, from, network)
       rescue Broken
@@ -100,16 +126,28 @@ module CourseQemu
         raise unless from == :snapshot
         FileUtils.rm_f(disk)
         overlay(guest["files"]["disk"])
-        launch(settings, ports, nil, network)
+        launch(settings, ports, from = nil, network)
       end
+      # A boot reads the key on the kernel's command line; one's own snapshots have it already.
+      path("let_in").write("") unless from == :snapshot
+      let_in
       FileUtils.rm_f(path("suspended"))
     end
 
-    # Wait until sshd greets. Vagrant's own first connection would come too early, and what it sends
-    # before the guest can answer is repeated by QEMU with growing pauses: 5 s and more.
-    # The block says whether the reader has interrupted.
+    # Tell a machine from the box's snapshot, which lets nobody in, the machine's own key.
+    def let_in
+      return if path("let_in").file? || !keyless?
+      Agent.open(agent_socket, method(:moved)) do |agent|
+        agent.let_in(guest["ssh_user"], path("public_key").read)
+      end
+      path("let_in").write("")
+    end
+
+    # Wait until sshd greets, as long as the machine gets on. Vagrant's own first connection would
+    # come too early, and what it sends before the guest can answer is repeated by QEMU with growing
+    # pauses: 5 s and more. The block says whether the reader has interrupted.
     def await_ssh(seconds)
-      wait_until(seconds) { !pid || yield || greeted? }
+      Patience.until(method(:moved), seconds: [seconds, Patience.usual].min) { !pid || yield || greeted? }
     end
 
     # Whether everything that `up` does before provisioning has been done since the last start.
@@ -126,7 +164,7 @@ module CourseQemu
       number = pid || stray
       begin
         Process.kill("KILL", number) if number
-        wait_until(5) { !ours?(number) } if number
+        Patience.until { !ours?(number) } if number
       rescue Errno::ESRCH
         nil
       end
@@ -215,6 +253,47 @@ module CourseQemu
       false
     end
 
+    def agent_socket
+      socket.sub(/\.qmp\z/, ".agent")
+    end
+
+    # A key for this machine alone, before it runs: no key that others know ever opens it.
+    def make_key
+      raise TakesKnownKey unless keyless? || key.file?
+      return if key.file?
+      _public, private_half, line = Vagrant::Util::Keypair.create
+      write("public_key", line)
+      write("private_key", private_half)
+    end
+
+    # All or nothing, and for this user alone.
+    def write(name, text)
+      draft = path(".#{name}.#{Process.pid}")
+      File.open(draft, File::WRONLY | File::CREAT | File::TRUNC, 0o600) do |file|
+        file.write(text)
+        file.fsync
+      end
+      File.rename(draft, path(name))
+    end
+
+    # Changes while the machine gets on: it prints, writes or computes. At rest it takes hardly any
+    # processor time.
+    def moved
+      [path("console.log"), disk].map { |file| file.size? } << spent / 5
+    end
+
+    # Processor time that QEMU has used so far, seconds.
+    def spent
+      number = path("pid").read.to_i
+      if File.directory?("/proc/self")
+        File.read("/proc/#{number}/stat").rpartition(")").last.split[11, 2].sum(&:to_i) / Etc.sysconf(Etc::SC_CLK_TCK)
+      else
+        `ps -p #{number} -o time=`.scan(/\d+/).first(3).inject(0) { |sum, part| sum * 60 + part.to_i }
+      end
+    rescue SystemCallError
+      0
+    end
+
     def name
       "course-#{@machine.id.delete("-")[0, 12]}"
     end
@@ -253,7 +332,7 @@ module CourseQemu
     end
 
     def keep(known)
-      path("machine.json").write(JSON.generate(known))
+      write("machine.json", JSON.generate(known))
     end
 
     def kvm?
@@ -265,15 +344,21 @@ module CourseQemu
         [nil, guest["memory_mb"]].include?(memory) && [nil, guest["cpus"]].include?(cpus)
     end
 
+    # network: the name of the private network, nil without one.
     def launch(settings, ports, from, network)
-      FileUtils.rm_f(socket)
+      return run_qemu(settings, ports, from, "hubport,id=net1,hubid=1") unless network
+      Hub.joined(File.join(File.dirname(socket), network), name) { |way| run_qemu(settings, ports, from, way) }
+    end
+
+    def run_qemu(settings, ports, from, network)
+      FileUtils.rm_f([socket, agent_socket])
       # close_others: Vagrant's own locks and pipes must not live on in QEMU.
       number = Process.spawn(*command(settings, ports, from, network), in: File::NULL,
                              out: path("qemu.log").to_s, err: %i[child out], pgroup: true,
                              chdir: @folder.to_s, close_others: true)
       path("pid").write(number.to_s)
       watcher = Process.detach(number)
-      ready = wait_until(120) { !watcher.alive? || running? }
+      ready = Patience.until(method(:moved)) { !watcher.alive? || running? }
       return if ready && watcher.alive?
       words = path("qemu.log").read.strip
       stop
@@ -282,6 +367,10 @@ module CourseQemu
 
     def command(settings, ports, from, network)
       data = guest
+      append = data["append"]
+      if keyless? # read at a boot, and at each reboot from inside
+        append += " course.key=#{path("public_key").read.split.first(2).join(",")}"
+      end
       forwards = ports.map do |p|
         "hostfwd=#{p["protocol"]}:#{p["host_ip"]}:#{p["host"]}-:#{p["guest"]}"
       end
@@ -292,14 +381,14 @@ module CourseQemu
                "-smp", (settings["cpus"] || data["cpus"]).to_s,
                *data["machine_args"],
                "-kernel", data["files"]["kernel"], "-initrd", data["files"]["initrd"],
-               "-append", data["append"],
+               "-append", append,
                "-drive", "if=none,id=disk0,file=machine.qcow2,format=qcow2,discard=unmap",
                "-netdev", ["user,id=net0", *forwards].join(","),
-               "-netdev", network || "hubport,id=net1,hubid=1",
+               "-netdev", network,
                "-chardev", "file,id=serial0,path=console.log",
-               "-chardev", "null,id=agent0",
+               "-chardev", "socket,id=agent0,path=#{agent_socket},server=on,wait=off",
                "-qmp", "unix:#{socket},server=on,wait=off", *settings["extra"].to_a]
-      words += ["-incoming", "exec:cat #{data["files"]["ready_state"]}"] if from == :snapshot
+      words += ["-incoming", "exec:cat #{Shellwords.escape(data["files"]["ready_state"])}"] if from == :snapshot
       words += ["-loadvm", from] if from.is_a?(String)
       words
     end
@@ -347,15 +436,6 @@ module CourseQemu
 
     def images
       JSON.parse(qemu_img("info", "-U", "--output=json", disk.to_s))
-    end
-
-    def wait_until(seconds)
-      limit = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
-      until (found = yield)
-        return nil if Process.clock_gettime(Process::CLOCK_MONOTONIC) > limit
-        sleep 0.05
-      end
-      found
     end
   end
 end

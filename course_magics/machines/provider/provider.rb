@@ -27,7 +27,11 @@ module CourseQemu
 
     def ssh_info
       return nil unless @driver.state == :running && @driver.ssh_port
-      { host: "127.0.0.1", port: @driver.ssh_port }
+      way = { host: "127.0.0.1", port: @driver.ssh_port }
+      # The machine takes its own key; those of the Vagrantfile may have been put in since.
+      own = @machine.config.ssh.private_key_path
+      way[:private_key_path] = [@driver.key.to_s, *own] if own && @driver.key.file?
+      way
     end
 
     LONG = {

@@ -25,6 +25,12 @@ module CourseQemu
             "(guest.json is missing). Use config.vm.box = \"course/debian12\".".freeze
   end
 
+  class TakesKnownKey < Fault
+    WORDS = "The box course/debian12 was made by an older version: whoever has the key that Vagrant\n" \
+            "publishes could log in to this machine. To get a new one: course-magics guest box, then\n" \
+            "vagrant destroy and vagrant up.".freeze
+  end
+
   class Broken < Fault
     WORDS = "%{what}\n%{words}".freeze
   end
