@@ -108,6 +108,7 @@ class Machine:
         """What to load into memory, and that in words."""
         if not self.files.disk.exists():
             assert prepared is not None
+            self.files.forget_key()  # of a disk that has gone: a new one takes none yet
             make_overlay(prepared.disk, self.files.disk)
             if self._hardware == prepared.hardware:
                 return prepared.state, _FRESH
