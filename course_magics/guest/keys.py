@@ -7,8 +7,10 @@ say who may log in, and at no time does a machine take a key that others know.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+from course_magics.errors import MachineError
 from course_magics.guest.procs import run
 
 
@@ -19,7 +21,19 @@ def make(path: Path) -> None:
 
 def public(path: Path) -> str:
     """The public half of the key in the file `path`."""
-    return path.with_name(path.name + ".pub").read_text("ascii")
+    return public_file(path).read_text("ascii")
+
+
+def public_file(path: Path) -> Path:
+    """Where the public half of `path` is."""
+    return path.with_name(path.name + ".pub")
+
+
+def whole(path: Path) -> bool:
+    """Whether both halves of the key are there and belong to each other."""
+    with contextlib.suppress(OSError, ValueError, MachineError):
+        return run(["ssh-keygen", "-y", "-P", "", "-f", path]).split()[1] == public(path).split()[1]
+    return False
 
 
 def boot_word(line: str) -> str:

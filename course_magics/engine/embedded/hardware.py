@@ -34,12 +34,14 @@ def command(
     console: Path,
     shared: Path,
     state: int | None,
+    rekey: bool = False,
 ) -> list[str]:
     """The words that start QEMU.
 
     guest: kernel and devices. disk: its own disk. monitor, console: the paths of the QMP socket
     and of the log. shared: the folder of this computer that the machine can mount. state: the open
-    file with the memory to load, None to boot. The way to its sshd is opened later, on the monitor.
+    file with the memory to load, None to boot. rekey: it asks its agent for a key. The way to its
+    sshd is opened later, on the monitor.
     """
     data: dict[str, Any] = guest.data
     words = [
@@ -53,7 +55,7 @@ def command(
         *data["machine_args"],
         "-kernel", str(guest.kernel),
         "-initrd", str(guest.initrd),
-        "-append", f"{data['append']} init={INIT}",
+        "-append", f"{data['append']} init={INIT}" + (" course.rekey" if rekey else ""),
         # unsafe: the machine's "write it to the disk now" costs nothing. What it has written
         # survives the end of QEMU in any case, but not a power cut of this computer.
         "-drive", f"if=none,id=disk0,file={escaped(disk)},format=qcow2,discard=unmap,cache=unsafe",

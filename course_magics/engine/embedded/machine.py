@@ -108,14 +108,22 @@ class Machine:
         }
         if saved.get("kvm") and usable():  # that it was saved with it is proof as well
             self._hardware["kvm"] = True
+        if fresh is not None:
+            self.files.forget_key()  # of a disk that has gone: a new one takes none yet
+        rekey = fresh is None and prepared is not None and not keys.whole(self.files.key)
+        if rekey:
+            say("the key to the engine's disk is damaged: the machine boots and gets a new one")
+            for file in (self.files.key, keys.public_file(self.files.key)):
+                if file.exists():
+                    storage.set_aside(file)
         state, how = None, _BOOTING
         if fresh is not None and prepared is not None and self._hardware == prepared.hardware:
             state, how = fresh, _FRESH
-        elif saved == self._hardware:
+        elif saved == self._hardware and not rekey:
             state, how = self.files.saved, _SAVED
         say(how)
         try:
-            await self._launch(guest, state)
+            await self._launch(guest, state, rekey=rekey)
         except memory.DoesNotFit:
             await self._kill()
             state, how = None, _REFUSED if state == self.files.saved else _BOOTING
@@ -156,7 +164,7 @@ class Machine:
         if self.settings.folders:
             await self._shell.run(guest_side.share())
 
-    async def _launch(self, guest: Guest, state: Path | None) -> None:
+    async def _launch(self, guest: Guest, state: Path | None, *, rekey: bool = False) -> None:
         """Start QEMU and wait until it runs. Raises MachineError, DoesNotFit for a wrong memory."""
         shared = Path("/")
         if not self.settings.folders:
@@ -167,7 +175,7 @@ class Machine:
             number = incoming.fileno() if incoming is not None else None
             words = command(
                 guest, **self._hardware, disk=self.files.disk, monitor=self.files.monitor,
-                console=self.files.console, shared=shared, state=number,
+                console=self.files.console, shared=shared, state=number, rekey=rekey,
             )  # fmt: skip
             # QEMU must not outlive its keeper, however that ends.
             if setpriv := shutil.which("setpriv"):

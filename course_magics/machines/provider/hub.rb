@@ -86,11 +86,18 @@ module CourseQemu
 
       def pass_on
         frame, from = @socket.recvfrom(FRAME)
-        from = from.unix_path
-        return if frame.bytesize < 12 || from.empty?
+        from = path_of(from)
+        return if frame.bytesize < 12 || File.dirname(from) != @folder
         @known[frame.byteslice(6, 6)] = from
         goal = @known[frame.byteslice(0, 6)]
         (goal ? [goal] : others(from)).each { |path| deliver(frame, path) }
+      end
+
+      # Empty for a socket without a name.
+      def path_of(address)
+        address.unix_path
+      rescue SocketError
+        ""
       end
 
       def others(from)
