@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,7 @@ from course_magics.errors import MachineError
 FORMAT = 1
 NAME = "course/debian12"
 
-
-def cache_dir() -> Path:
-    """The cache folder: $COURSE_CACHE, else $XDG_CACHE_HOME/course-magics, else ~/.cache/…"""
-    own = os.environ.get("COURSE_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return runtime.xdg_folder("XDG_CACHE_HOME", ".cache")
+cache_dir = runtime.cache_dir
 
 
 @dataclass(frozen=True)
