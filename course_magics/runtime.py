@@ -26,6 +26,12 @@ def state_dir() -> Path:
     return xdg_folder("XDG_STATE_HOME", ".local/state")
 
 
+def cache_dir() -> Path:
+    """The cache folder: $COURSE_CACHE, else $XDG_CACHE_HOME/course-magics, else ~/.cache/…"""
+    own = os.environ.get("COURSE_CACHE")
+    return Path(own).expanduser() if own else xdg_folder("XDG_CACHE_HOME", ".cache")
+
+
 def xdg_folder(variable: str, usual: str) -> Path:
     """Our folder in one of the XDG specification's. usual: where that is below the home folder."""
     chosen = os.environ.get(variable)

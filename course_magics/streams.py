@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
+
+from course_magics.spill import Spill
 
 #: How much of one cell's stream is shown before the middle is left out (bytes; DESIGN: 1 MB).
 LIMIT = 1_000_000
@@ -52,7 +52,8 @@ class Stream:
 
     show: prints text (for instance `sys.stdout.write`). flush: asks for a repaint.
     limit, tail: bytes shown at most, and bytes of the end kept after that. Broken UTF-8 is shown
-    as U+FFFD; `data` keeps the bytes as they came. Past the limit everything goes to `file`.
+    as U+FFFD; `data` keeps the bytes as they came. Past the limit everything goes to `file`, as
+    far as there is room (`spill`): the program's end is shown also where the disk is full.
     Call `close` when the program has ended: it shows the kept end and names the file.
     """
 
@@ -71,7 +72,7 @@ class Stream:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._head = bytearray()
         self._tail = bytearray()
-        self._spill: IO[bytes] | None = None
+        self._spill: Spill | None = None
         self._painted = 0.0
         self.size = 0
         self.file: Path | None = None
@@ -94,13 +95,13 @@ class Stream:
         self._paint(self._decoder.decode(b"", final=True), now=True)
         if self._spill is not None:
             self._spill.close()
-            self._spill = None
             left_out = self.size - len(self._head) - len(self._tail)
             self._paint(
-                f"\n… {left_out} bytes left out; the whole output is in {self.file} …\n"
+                f"\n… {left_out} bytes left out; {self._spill.note} …\n"
                 + bytes(self._tail).decode("utf-8", "replace"),
                 now=True,
             )
+            self._spill = None
 
     @property
     def data(self) -> bytes:
@@ -125,9 +126,8 @@ class Stream:
 
     def _overflow(self, data: bytes) -> None:
         if self._spill is None:
-            handle, name = tempfile.mkstemp(prefix="course-magics-output-", suffix=".log")
-            self.file = Path(name)
-            self._spill = os.fdopen(handle, "wb")
+            self._spill = Spill()
+            self.file = self._spill.path
             self._spill.write(self._head)
         self._spill.write(data)
         self._tail += data

@@ -22,13 +22,7 @@ FORMAT = 2
 _READ = (1, FORMAT)
 NAME = "course/debian12"
 
-
-def cache_dir() -> Path:
-    """The cache folder: $COURSE_CACHE, else $XDG_CACHE_HOME/course-magics, else ~/.cache/…"""
-    own = os.environ.get("COURSE_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return runtime.xdg_folder("XDG_CACHE_HOME", ".cache")
+cache_dir = runtime.cache_dir
 
 
 @dataclass(frozen=True)
