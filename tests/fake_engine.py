@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from course_magics.patience import until
+
 
 class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -79,10 +81,7 @@ def fake_engine(
     words = [sys.executable, "-m", "tests.fake_engine", str(socket), str(seconds), str(count)]
     with subprocess.Popen(words, cwd=Path(__file__).parent.parent) as process:
         try:
-            limit = time.monotonic() + 30
-            while not socket.exists():
-                assert time.monotonic() < limit, "the fake engine did not start"
-                time.sleep(0.05)
+            until(socket.exists, what="the fake engine")
             yield f"unix://{socket}", process
         finally:
             process.kill()

@@ -98,7 +98,8 @@ class Engine:
         try:
             asking = self._again(seconds)
             with contextlib.closing(asking):
-                return bool(asking.ping())
+                asking.ping()
+                return True  # whatever it says
         except Exception as error:
             # A connection that is refused ends by itself what waits on another one.
             words = str(error).lower()
@@ -279,7 +280,8 @@ def watched(engine: Engine, command: str) -> Iterator[None]:
         if engine.tunnel is not None:
             engine.tunnel.close()
         raise EngineError(
-            f"the Docker engine at {engine.url} has given no sign of life for {limit:.0f} s",
+            f"the Docker engine at {engine.url} does not answer any more: "
+            f"no sign of life for {limit:.0f} s",
             command=command,
             hint="it hangs, or is very busy: try again, restart it, or use another one: %engine ls"
             f"\n{patience.LONGER}",

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from course_magics.patience import until
 
 #: How long a front end may take for one step (milliseconds).
 PATIENCE = 60_000
@@ -64,15 +65,15 @@ class Lab:
         self._wait()
 
     def _wait(self) -> None:
-        limit = time.monotonic() + 60
-        while True:
+        def answers() -> bool:
+            assert self.process.poll() is None, "JupyterLab ended"
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api", timeout=1).read()
-                return
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api", timeout=10).read()
             except OSError:
-                assert self.process.poll() is None, "JupyterLab ended"
-                assert time.monotonic() < limit, "JupyterLab did not answer"
-                time.sleep(0.2)
+                return False
+            return True
+
+        until(answers, pause=0.2, what="JupyterLab")
 
     def open(self, name: str, *cells: str) -> Page:
         """A notebook with these cells, open in a page of 1280 x 800, its kernel idle."""
@@ -87,15 +88,12 @@ class Lab:
         return page
 
     def _await_idle_kernel(self, name: str) -> None:
-        limit = time.monotonic() + 60
-        while True:
+        def states() -> list[str]:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/sessions") as answer:
                 sessions = json.load(answer)
-            states = [s["kernel"]["execution_state"] for s in sessions if s["path"] == name]
-            if states == ["idle"]:
-                return
-            assert time.monotonic() < limit, f"the kernel of {name} is {states}"
-            time.sleep(0.2)
+            return [s["kernel"]["execution_state"] for s in sessions if s["path"] == name]
+
+        until(lambda: states() == ["idle"], sign=states, pause=0.2, what=f"the kernel of {name}")
 
     def run_all(self, page: Page) -> None:
         """Run → Run All Cells; once more when a cold front end has lost the first click."""

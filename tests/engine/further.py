@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from course_magics import engine
 from course_magics.engine.namespaced import engine_beside
 from course_magics.engine.stream import request
 from course_magics.guest.model import cache_dir
+from course_magics.patience import until
 
 #: Tests that are not run again: what they show is the same whichever engine is in use.
 ELSEWHERE = {
@@ -79,12 +79,9 @@ def podman() -> Iterator[tuple[str, int]]:
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(inside + serve, stdout=log, stderr=log, env=environment)
         try:
-            until = time.monotonic() + 20
-            while not (folder / "podman.sock").exists():
-                assert process.poll() is None and time.monotonic() < until, (
-                    folder / "log"
-                ).read_text()
-                time.sleep(0.05)
+            here = (folder / "podman.sock").exists
+            until(lambda: here() or process.poll() is not None)
+            assert here(), (folder / "log").read_text()
             yield url, process.pid
         finally:
             enter = ["nsenter", f"--net=/proc/{process.pid}/ns/net", *base]

@@ -9,6 +9,7 @@ import docker
 import pytest
 from docker.errors import ImageNotFound, NotFound
 
+from course_magics import settings
 from course_magics.containers import transfer
 from course_magics.errors import ContainerError, RegistryError
 from course_magics.registry import classroom

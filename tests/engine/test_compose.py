@@ -17,6 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from course_magics import engine, labels
 from course_magics.containers.compose import program
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
+from course_magics.patience import until
 
 from .conftest import Cell
 
@@ -410,9 +411,7 @@ def interrupted(
     at: list[float] = []
 
     def press() -> None:
-        end = time.monotonic() + 20
-        while not begun() and time.monotonic() < end:
-            time.sleep(0.05)
+        until(begun)
         at.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -14,6 +14,7 @@ from course_magics.containers.compose import program
 from course_magics.engine.namespaced import Namespaced, engine_beside, lacks
 from course_magics.errors import EngineError
 from course_magics.guest.model import cache_dir
+from course_magics.patience import until
 
 from .conftest import Cell
 
@@ -71,9 +72,7 @@ def test_the_engine_s_power_is_cut(
 
     def cut() -> None:
         look = docker.APIClient(base_url=beside.url)
-        end = time.monotonic() + 20
-        while not look.containers(filters={"name": project}) and time.monotonic() < end:
-            time.sleep(0.1)
+        until(lambda: look.containers(filters={"name": project}), pause=0.1)
         time.sleep(1)
         beside.kill()
 

@@ -19,6 +19,7 @@ import pytest
 from course_magics import labels
 from course_magics.containers.stats import stats
 from course_magics.errors import ContainerError, CourseError, EngineError, Interrupted, OptionError
+from course_magics.patience import until
 
 from .conftest import Cell, exists
 
@@ -147,12 +148,8 @@ def test_an_interrupted_file_is_not_there(
     what = f"{name}:big" if word == "save" else f"{name}-big"
 
     def when_bytes_come() -> None:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            if any(p.stat().st_size > 0 for p in here.glob(".x.tar.*")):
-                os.kill(os.getpid(), signal.SIGINT)
-                return
-            time.sleep(0.002)
+        if until(lambda: any(p.stat().st_size > 0 for p in here.glob(".x.tar.*")), pause=0.002):
+            os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=when_bytes_come, daemon=True).start()
     error = fails(f"%container {word} -o x.tar {what}")

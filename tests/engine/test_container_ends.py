@@ -16,6 +16,7 @@ from course_magics.containers import create, run
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap
 from course_magics.errors import Interrupted
+from course_magics.patience import until
 
 from .conftest import Cell, exists
 
@@ -29,9 +30,7 @@ def pressed_when(ready: Callable[[], bool]) -> Iterator[list[float]]:
     moments: list[float] = []
 
     def press() -> None:
-        until = time.monotonic() + 20
-        while not ready() and time.monotonic() < until:
-            time.sleep(0.05)
+        until(ready)
         time.sleep(0.2)
         moments.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)

@@ -11,6 +11,7 @@ from jupyter_client.manager import KernelManager
 
 from course_magics import labels
 from course_magics.containers.reap import reap
+from course_magics.patience import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.alone]
 #: What the issue allows, and a little for the measuring itself (seconds).
@@ -37,7 +38,7 @@ class Kernel:
     ) -> tuple[dict[str, str], float]:
         """Run a cell, interrupt it once `begun` is true; its reply, and the seconds it took then."""
         self.client.execute(code)
-        wait_until(begun, 30)
+        until(begun, what="it")
         at = time.monotonic()
         self.manager.interrupt_kernel()
         while True:
@@ -48,13 +49,6 @@ class Kernel:
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
-
-
-def wait_until(true: Callable[[], object], seconds: float) -> None:
-    limit = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < limit, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -135,7 +129,7 @@ def test_a_build(kernel: Kernel, api: docker.APIClient, mark: str, builder: str,
     assert reply["ename"] == "Interrupted"
     assert "line 2" in reply["evalue"]
     assert seconds < LIMIT
-    wait_until(lambda: not sleeping(), 10)
+    until(lambda: not sleeping(), what="it")
     assert not running(api, mark)
 
 
@@ -194,9 +188,9 @@ def test_a_killed_kernel_leaves_no_foreground_container(
 ) -> None:
     kernel = Kernel()
     kernel.client.execute(f"%container run --name {name} course/busybox sleep {mark}")
-    wait_until(lambda: running(api, mark), 30)
+    until(lambda: running(api, mark), what="it")
     kernel.manager.signal_kernel(9)
-    wait_until(lambda: not kernel.manager.is_alive(), 10)
+    until(lambda: not kernel.manager.is_alive(), what="it")
     kernel.close()
     owner = api.inspect_container(name)["Config"]["Labels"][labels.OWNER]
     assert labels.is_orphan(owner)

@@ -11,9 +11,10 @@ import docker
 import pytest
 
 from course_magics import engine
+from course_magics.patience import until
 
 from ..fake_engine import fake_engine
-from .test_kernel_interrupt import Kernel, wait_until
+from .test_kernel_interrupt import Kernel
 
 #: What the issue allows (seconds). Of several tries the best counts: a kernel that waits for the
 #: engine is late each time, one on a busy computer is not.
@@ -71,15 +72,15 @@ def quickest(kernel: Kernel, code: str, tries: int = TRIES) -> tuple[float, list
 def test_names_of_the_real_engine(kernel: Kernel, api: docker.APIClient, name: str) -> None:
     kernel.run(f"%engine use {engine.current().url}")
     kernel.run(f"%container create --name {name} course/busybox true")
-    wait_until(lambda: tab(kernel, f"%container rm {name[:9]}") == [name], 10)
+    until(lambda: tab(kernel, f"%container rm {name[:9]}") == [name], what="the names")
     reply = ask(kernel, "complete", f"%container rm -f {name[:-2]}¦ # end")
     (about,) = reply["metadata"]["_jupyter_types_experimental"]
     assert (reply["cursor_start"], reply["cursor_end"]) == (17, 17 + len(name) - 2)
     assert about["text"] == name
     assert about["type"].replace("\N{NO-BREAK SPACE}", " ").startswith("created, course/")
     kernel.run(f"%container rm {name}")
-    wait_until(lambda: name not in tab(kernel, f"%container rm {name[:9]}"), 10)
-    wait_until(lambda: "course/busybox" in tab(kernel, "%%dockerfile\nFROM course/"), 10)
+    until(lambda: name not in tab(kernel, f"%container rm {name[:9]}"), what="the names")
+    until(lambda: "course/busybox" in tab(kernel, "%%dockerfile\nFROM course/"), what="the names")
 
 
 def test_before_an_engine_is_chosen_none_is_asked(folder: Path) -> None:
@@ -92,7 +93,7 @@ def test_before_an_engine_is_chosen_none_is_asked(folder: Path) -> None:
             assert tab(fresh, "%container rm shop") == []
             fresh.run("from course_magics import engine; assert engine.in_use() is None")
             fresh.run("engine.current()")
-            wait_until(lambda: len(tab(fresh, "%container rm shop-")) == 500, 10)
+            until(lambda: len(tab(fresh, "%container rm shop-")) == 500, what="the names")
     finally:
         fresh.close()
 
@@ -110,7 +111,7 @@ def test_a_hung_engine_keeps_no_tab_waiting(kernel: Kernel, folder: Path) -> Non
         assert slowest(kernel, "%container rm shop") >= 0.4, "it would notice a Tab that waits"
         kernel.run("%config CourseMagics.completion_wait = 100")
         process.send_signal(signal.SIGCONT)
-        wait_until(lambda: len(tab(kernel, "%container rm shop")) == 3, 10)
+        until(lambda: len(tab(kernel, "%container rm shop")) == 3, what="the names")
         process.send_signal(signal.SIGSTOP)
         seconds, found = quickest(kernel, "%container rm shop")
         assert len(found) == 3, "what was seen before is still shown"
@@ -121,7 +122,7 @@ def test_a_slow_engine_with_500_containers(kernel: Kernel, folder: Path) -> None
     with fake_engine(folder, seconds=1) as (url, _):
         assert kernel.run(f"%engine use {url}")["status"] == "ok"
         assert tab(kernel, "%container exec ") != []  # flags, while the names are on their way
-        wait_until(lambda: len(tab(kernel, "%container exec shop-")) == 500, 20)
+        until(lambda: len(tab(kernel, "%container exec shop-")) == 500, what="the names")
         seconds, found = quickest(kernel, "%container exec shop-")
         assert len(found) == 500
         assert found[0] == "shop-001", "running ones come first"
@@ -131,7 +132,7 @@ def test_a_slow_engine_with_500_containers(kernel: Kernel, folder: Path) -> None
 def test_an_engine_that_has_gone(kernel: Kernel, folder: Path) -> None:
     with fake_engine(folder, count=3) as (url, process):
         kernel.run(f"%engine use {url}")
-        wait_until(lambda: len(tab(kernel, "%container rm shop")) == 3, 10)
+        until(lambda: len(tab(kernel, "%container rm shop")) == 3, what="the names")
         process.kill()
         process.wait()
         seconds, _ = quickest(kernel, "%container rm shop")

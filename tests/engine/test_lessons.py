@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from course_magics import engine
+from course_magics import engine, settings
 from course_magics.errors import CheckError, EngineError
 from course_magics.lessons import State, find, progress
 from course_magics.lessons.new import new
@@ -151,6 +151,7 @@ def test_an_engine_that_hangs_ends_the_check(
         tempfile.TemporaryDirectory() as folder,
         fake_engine(Path(folder), count=3) as (url, process),
     ):
+        monkeypatch.setattr(settings.current(), "patience", 2)
         monkeypatch.setenv("COURSE_ENGINE", url)
         engine.forget()
         assert engine.current().url == url

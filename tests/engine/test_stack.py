@@ -1,6 +1,5 @@
 """`%container stack` on a swarm of one real engine of its own; the shared one is never part of it."""
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from course_magics.containers.compose import program
 from course_magics.engine.namespaced import lacks
 from course_magics.engine.swarm import Swarm
 from course_magics.errors import EngineError, OptionError
+from course_magics.patience import until
 
 from .conftest import Cell
 
@@ -63,10 +63,11 @@ def test_a_stack_from_deploy_to_rm(swarm: Swarm, cell: Cell, here: Path) -> None
     assert [r["Name"] for r in cell("%container stack ls").result] == ["shop"]
     services = cell("%container stack services shop").result
     assert (services[0]["Name"], services[0]["Image"]) == ("shop_web", "course/busybox:latest")
-    end = time.monotonic() + 60
-    while [r["shown state"] for r in cell("%container stack ps shop").result] != ["Running"] * 2:
-        assert time.monotonic() < end, cell("%container stack ps shop").result
-        time.sleep(0.5)
+
+    def states() -> list[str]:
+        return [r["shown state"] for r in cell("%container stack ps shop").result]
+
+    until(lambda: states() == ["Running"] * 2, sign=states, pause=0.5, what="the stack")
     assert len(api.containers(filters={"label": "com.docker.stack.namespace=shop"})) == 2
     assert cell("%container stack services -q shop").result.lines
     (here / "compose.yaml").write_text(FILE.replace("replicas: 2", "replicas: 1"))

@@ -14,6 +14,7 @@ import docker
 import pytest
 
 from course_magics.errors import EngineError, Interrupted, OptionError
+from course_magics.patience import until
 from course_magics.streams import Stream
 
 from .conftest import Cell
@@ -31,13 +32,13 @@ def docker_says(*words: str) -> str:
 def same(ours: Callable[[], str], theirs: Callable[[], str]) -> None:
     """Other tests change what the engine has meanwhile: the two must agree once."""
     said: list[str] = []
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+
+    def agree() -> bool:
         with contextlib.suppress(subprocess.CalledProcessError):  # Podman's, meanwhile
-            said = [ours(), theirs()]
-            if said[0] == said[1]:
-                return
-        time.sleep(0.2)
+            said[:] = [ours(), theirs()]
+        return len(said) == 2 and said[0] == said[1]
+
+    until(agree, sign=lambda: list(said), pause=0.2)
     assert len(said) == 2
     assert said[0] == said[1]
 

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import labels
 from course_magics.errors import ContainerError, EngineError, OptionError
+from course_magics.patience import until
 
 from .conftest import Cell, exists
 
@@ -30,9 +31,7 @@ def web(cell: Cell, api: docker.APIClient, name: str) -> str:
         f"%container run -d --name {name} -p 127.0.0.1:{PORT}:80 -l color=blue course/busybox "
         "sh -c 'echo one; echo two >&2; exec httpd -f'"
     )
-    until = time.monotonic() + 20
-    while not api.top(name)["Processes"][0][-1].endswith("httpd -f") and time.monotonic() < until:
-        time.sleep(0.05)
+    until(lambda: api.top(name)["Processes"][0][-1].endswith("httpd -f"), what="httpd")
     return name
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from course_magics.errors import MachineError
 from course_magics.experiments import measure, nesting
 from course_magics.experiments.result import Measurement, Observations
 from course_magics.machines import program
+from course_magics.patience import until
 
 pytestmark = [pytest.mark.machine, pytest.mark.engine]
 
@@ -105,17 +105,20 @@ def test_an_interrupt_leaves_nothing(moment: str, state: Path) -> None:
     )  # fmt: skip
     owner = f"{labels.owner().partition(':')[0]}:{process.pid}:{labels.started(process.pid)}"
     wanted = "*/.vagrant" if moment == "vagrant" else "*/.vagrant/machines/default/*/pid"
-    end = time.monotonic() + 200
     try:
-        while not list((state / "measure").glob(wanted)):
-            assert time.monotonic() < end and process.poll() is None
-            time.sleep(0.1)
+        found = (state / "measure").glob
+
+        def files() -> int:
+            return len(list(found("**/*")))
+
+        until(lambda: process.poll() is not None or list(found(wanted)), sign=files, pause=0.1)
+        assert process.poll() is None and list(found(wanted)), "it has not come so far"
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()
     words = "interrupted: startup was not measured to its end; removed: 1 machine"
     assert words in said
-    while left(state, owner) and time.monotonic() < end:
-        time.sleep(0.2)  # what vagrant knows of the machine is removed by a process that goes on
+    # What vagrant knows of the machine is removed by a process that goes on.
+    until(lambda: not left(state, owner), sign=lambda: left(state, owner), pause=0.2)
     assert left(state, owner) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from course_magics.cli import main
 from course_magics.engine import contexts
 from course_magics.engine.swarm import Swarm
 from course_magics.machines import hosts, ssh
+from course_magics.patience import until
 
 pytestmark = pytest.mark.machine
 
@@ -23,7 +23,7 @@ ONE, TWO = f"{NAME}-1", f"{NAME}-2"
 
 
 @pytest.fixture
-def place(ssh_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(ssh_place: Path) -> Iterator[Path]:
     """A folder of the test's own; a swarm that is left is removed."""
     yield ssh_place
     Swarm(NAME).down()
@@ -72,10 +72,8 @@ def test_two_machines_from_up_to_down(
     assert main(["swarm", "kill", "--name", NAME, "2"]) == 1
     assert f"{TWO} does not run" in capsys.readouterr().err
     assert main(["swarm", "start", "--name", NAME, "2"]) == 0, capsys.readouterr().err
-    end = time.monotonic() + 120
-    while _status() != [(ONE, True, "leader", "ready"), (TWO, True, "worker", "ready")]:
-        assert time.monotonic() < end, _status()
-        time.sleep(1)
+    whole = [(ONE, True, "leader", "ready"), (TWO, True, "worker", "ready")]
+    until(lambda: _status() == whole, sign=_status, pause=1, what="the second node")
 
     _cell(ip, "%engine use")
     assert main(["swarm", "down", "--name", NAME]) == 0

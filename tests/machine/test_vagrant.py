@@ -21,6 +21,7 @@ from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import machine as machines
 from course_magics.machines import project, ssh
 from course_magics.machines.vagrantfile import write
+from course_magics.patience import until
 from course_magics.streams import Stream
 
 pytestmark = pytest.mark.machine
@@ -74,15 +75,6 @@ def _seconds(work: Callable[[], Any], times: int = 3) -> float:
         work()
         taken.append(time.monotonic() - begin)
     return min(taken)
-
-
-def _wait(for_what: Callable[[], Any], seconds: float) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := for_what():
-            return found
-        time.sleep(0.05)
-    return for_what()
 
 
 def _qemus(folder: Path) -> list[int]:
@@ -223,7 +215,7 @@ def test_interrupt_ends_the_command_in_the_machine(one: Path, ip: InteractiveShe
     with pytest.raises(Interrupted):
         _cell(ip, f"%vagrant ssh --dir {one} -c 'sleep 98765 & sleep 98765'")
     assert time.monotonic() - begin < 2.5
-    assert _wait(lambda: not _running(one, "98765"), 5), "it goes on in the machine"
+    assert until(lambda: not _running(one, "98765")), "it goes on in the machine"
 
 
 def test_command_dies_with_its_kernel(one: Path) -> None:
@@ -232,10 +224,10 @@ def test_command_dies_with_its_kernel(one: Path) -> None:
         f"ssh.run(Path({str(one)!r}), 'default', 'sleep 87654')"
     )
     kernel = subprocess.Popen([sys.executable, "-c", program])
-    assert _wait(lambda: _running(one, "87654"), 10)
+    assert until(lambda: _running(one, "87654"))
     kernel.kill()
     kernel.wait()
-    assert _wait(lambda: not _running(one, "87654"), 6), "it goes on in the machine"
+    assert until(lambda: not _running(one, "87654")), "it goes on in the machine"
 
 
 def test_lists(one: Path, ip: InteractiveShell) -> None:
@@ -285,7 +277,7 @@ def test_a_machine_killed_behind_our_back(one: Path, ip: InteractiveShell) -> No
     ssh.run(one, None, "true")
     (pid,) = _qemus(one)
     os.kill(pid, signal.SIGKILL)
-    assert _wait(lambda: machines.status(one)[0].state == "aborted", 2)
+    assert until(lambda: machines.status(one)[0].state == "aborted")
     assert "default,state,aborted" in _vagrant(one, "status", "--machine-readable")[1]
     with pytest.raises(MachineError):
         ssh.run(one, None, "true")
@@ -345,10 +337,10 @@ def test_vagrant_dies_with_its_kernel(here: Path) -> None:
         f"machine.change(Path({str(here)!r}), ['up'])"
     )
     kernel = subprocess.Popen([sys.executable, "-c", program])
-    assert _wait(lambda: _vagrants(here), 10)
+    assert until(lambda: _vagrants(here))
     kernel.kill()
     kernel.wait()
-    assert _wait(lambda: not _vagrants(here), 5), "vagrant goes on"
+    assert until(lambda: not _vagrants(here)), "vagrant goes on"
 
 
 def test_several_machines(here: Path, ip: InteractiveShell) -> None:

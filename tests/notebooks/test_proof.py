@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from course_magics import course, engine, labels
+from course_magics import course, engine, labels, settings
 from course_magics.cli import main
 from course_magics.course.left import left, things, told
 
@@ -140,6 +140,11 @@ class TestLeft:
             api.remove_container(found["Id"], force=True)
         for found in api.networks(names=[name]):
             api.remove_network(found["Id"])
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is left on purpose does not go: it is not waited for."""
+        monkeypatch.setattr(settings.current(), "patience", 1)
 
     def test_what_the_course_left_is_named(self, here: Path, name: str) -> None:
         before = things([])

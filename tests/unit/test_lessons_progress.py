@@ -12,6 +12,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import KernelManager
 
+from course_magics import settings
 from course_magics.cli import main
 from course_magics.errors import LessonError
 from course_magics.lessons import overview, progress
