@@ -19,7 +19,7 @@ import pytest
 
 from course_magics import engine
 from course_magics.engine import embedded
-from course_magics.engine.embedded import machine as machine_module
+from course_magics.engine.embedded import qemu
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.prepare import prepare
 from course_magics.errors import EngineError
@@ -148,9 +148,9 @@ def test_a_port_that_is_taken_is_no_reason_to_fail(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        free = machine_module.free_port
+        free = qemu.free_port
         ports = iter([taken.getsockname()[1]])
-        monkeypatch.setattr(machine_module, "free_port", lambda: next(ports, None) or free())
+        monkeypatch.setattr(qemu, "free_port", lambda: next(ports, None) or free())
 
         async def go() -> object:
             run = Machine(stopped.files, Settings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from course_magics import runtime, storage
+from course_magics import machines, runtime, storage
 from course_magics.engine.embedded import memory, prepare
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.prepare import Prepared
@@ -258,6 +259,45 @@ def test_a_strangers_folder_takes_nothing_away(
             for place in {*made, *squats}:
                 if place.exists():
                     place.rmdir()
+
+
+RUBY = """
+require ARGV[0]
+user = ARGV[1]
+Process.define_singleton_method(:uid) { user }
+driver = CourseQemu::Driver.allocate
+driver.instance_variable_set(:@folder, Pathname.new(ARGV[2]))
+driver.instance_variable_set(:@machine, Struct.new(:id).new("0123456789abcdef"))
+puts driver.send(:socket)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(shutil.which("ruby") is None, reason="no ruby, so no vagrant either")
+def test_a_strangers_folder_takes_no_machine_away(tmp_path: Path) -> None:
+    """The Vagrant provider's side; what it chose is written into the machine's own folder."""
+    driver = Path(machines.__file__).parent / "provider" / "driver.rb"
+    user = f"{os.getuid()}-{tmp_path.name}"
+    squat = Path("/tmp") / f"course-magics-{user}"
+    words = ["ruby", "-rpathname", "-e", RUBY, driver, user, tmp_path]
+
+    def chosen() -> Path:
+        done = subprocess.run(words, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.strip()).parent
+
+    subprocess.run([sys.executable, "-c", SQUAT, squat], check=True)
+    try:
+        found = chosen()
+        assert found != squat
+        assert (found.stat().st_uid, stat.S_IMODE(found.stat().st_mode)) == (os.getuid(), 0o700)
+        squat.rmdir()
+        assert chosen() == found
+        found.rmdir()
+        (tmp_path / "sockets").unlink()
+        assert chosen() == squat, "the usual one, where nobody has taken it"
+    finally:
+        squat.rmdir()
 
 
 def test_what_is_kept_is_a_link_or_a_copy(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Keeper:
             elif time.monotonic() - self._idle_since > self.settings.idle:
                 self._over.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.machine.wait(), _LOOK)
+                await asyncio.wait_for(self.machine.qemu.wait(), _LOOK)
 
     def _fail(self, error: CourseError) -> None:
         # Who hears of it may try again at once, and must not find this keeper.

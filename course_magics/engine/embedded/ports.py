@@ -94,7 +94,7 @@ class Ports:
         return refused
 
     async def _say(self, line: str) -> str:
-        answer = await self._machine.monitor("human-monitor-command", command_line=line)
+        answer = await self._machine.qemu.monitor("human-monitor-command", command_line=line)
         return str(answer or "").strip()
 
 
