@@ -254,7 +254,7 @@ def test_a_faulty_cell_is_not_kept(cell: Cell, fails: Fails, shop: str) -> None:
 
 def test_a_good_file_has_no_fault(cell: Cell, project: str, here: Path) -> None:
     shown = cell(f"%%compose -p {project} config --services\n{FILE}").result
-    assert shown.lines == ["job", "web"]
+    assert sorted(shown.lines) == ["job", "web"]  # compose promises no order
 
 
 # --- the words after it -------------------------------------------------------------------------
@@ -262,7 +262,7 @@ def test_a_good_file_has_no_fault(cell: Cell, project: str, here: Path) -> None:
 
 def test_looking(cell: Cell, shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert [r["Service"] for r in cell("%compose ps").result] == ["web"]
-    assert [r["Service"] for r in cell("%compose ps -a").result] == ["job", "web"]
+    assert sorted(r["Service"] for r in cell("%compose ps -a").result) == ["job", "web"]
     assert cell("%compose ps --services").result.lines == ["web"]
     assert json.loads(cell("%compose ps --format json").result.lines[0])["Service"] == "web"
     assert "sleep 999" in str(cell("%compose top").result)
@@ -273,7 +273,8 @@ def test_looking(cell: Cell, shop: str, capsys: pytest.CaptureFixture[str]) -> N
     assert cell("%compose version --short").result.text.startswith(("2.", "v2.", "5."))
     capsys.readouterr()
     cell("%compose logs --no-color")
-    assert capsys.readouterr().out.startswith("job-1 | done\nweb-1 | hello\n")
+    lines = capsys.readouterr().out.splitlines()  # each service's own order is all that is promised
+    assert {"job-1 | done", "web-1 | hello"} <= set(lines)
     cell("%compose logs --no-log-prefix web")
     assert capsys.readouterr().out.startswith("hello\n")
 
