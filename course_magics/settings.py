@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, Enum, Int, TraitError, Unicode
 from traitlets.config import SingletonConfigurable
 
+from course_magics import storage
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -126,11 +128,21 @@ def current() -> CourseMagics:
 
 
 def _from_pyproject(folder: Path) -> dict[str, Any]:
-    for place in (folder, *folder.parents):
+    """The nearest pyproject file's table; of a folder or file that others may write to, nothing.
+
+    Whoever can write it could choose the engine that the reader's containers run on.
+    """
+    for place in storage.upwards(folder):
+        file = place / "pyproject.toml"
         try:
-            with (place / "pyproject.toml").open("rb") as file:
-                table = tomllib.load(file).get("tool", {}).get("course_magics", {})
-        except (OSError, tomllib.TOMLDecodeError):
+            with file.open("rb") as opened:
+                table = tomllib.load(opened).get("tool", {}).get("course_magics", {})
+        except (OSError, ValueError):
             continue
-        return dict(table) if isinstance(table, dict) else {}
+        if not isinstance(table, dict) or not table:
+            return {}
+        if not storage.trusted(file):
+            print(f"[tool.course_magics] in {file} is not used: another user may write to it")
+            return {}
+        return dict(table)
     return {}

@@ -181,8 +181,7 @@ def trusted(path: Path) -> bool:
     """Whether only this user and root can have written `path` (git's `safe.directory` rule).
 
     False for a file or folder that somebody else owns or may write to; settings and exercises
-    are not taken from there. The user who called sudo counts as this user. A group may write
-    where it is root's or the one that this process runs in.
+    are not taken from there. The user who called sudo counts as this user.
     """
     try:
         about = path.stat()
@@ -195,4 +194,24 @@ def trusted(path: Path) -> bool:
         mine.add(int(os.environ["SUDO_UID"]))
     if about.st_uid not in mine or about.st_mode & stat.S_IWOTH:
         return False
-    return not about.st_mode & stat.S_IWGRP or about.st_gid in (0, os.getgid())
+    return not about.st_mode & stat.S_IWGRP or _only_mine(about.st_gid, mine)
+
+
+def _only_mine(group: int, mine: set[int]) -> bool:
+    """Whether nobody else is in a group: a pod's folders are often its group's to write."""
+    import grp
+    import pwd
+
+    known = {one.pw_name: one for one in pwd.getpwall()}
+    names = {name for name, one in known.items() if one.pw_gid == group}
+    with contextlib.suppress(KeyError):
+        names.update(grp.getgrgid(group).gr_mem)
+    return all(name in known and known[name].pw_uid in mine for name in names)
+
+
+def upwards(folder: Path) -> Iterator[Path]:
+    """`folder` and those above it, as far as only this user and root can have written them."""
+    for place in (folder, *folder.parents):
+        if not trusted(place):
+            return
+        yield place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from course_magics.cli import (
     compose,
@@ -21,6 +20,7 @@ from course_magics.cli import (
 )
 from course_magics.errors import CourseError
 from course_magics.storage import disk_full, is_full
+from course_magics.terminal import say
 
 #: One module for each noun; its `add` declares the noun's words.
 _NOUNS = (
@@ -49,13 +49,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(args.run(args) or 0)
     except CourseError as error:
-        print("\n".join(error.lines()), file=sys.stderr)
+        say(error, error=True)
         return 1
     except OSError as error:
         if not is_full(error):
             raise
-        print("\n".join(disk_full(error.filename).lines()), file=sys.stderr)
+        say(disk_full(error.filename), error=True)
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", error=True)
         return 130

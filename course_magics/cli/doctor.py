@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from course_magics.terminal import say
+
 if TYPE_CHECKING:
     from course_magics.cli.words import Words
 
@@ -20,5 +22,5 @@ def _doctor(args: argparse.Namespace) -> int:
     from course_magics import doctor
 
     report = doctor.examine(quick=args.quick)
-    print(report)
+    say(report)
     return 0 if report.healthy else 1

@@ -6,6 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from course_magics.display.blocks import clean
+from course_magics.terminal import say
+
 if TYPE_CHECKING:
     from course_magics.cli.words import Words
 
@@ -25,16 +28,16 @@ def _measure(args: argparse.Namespace) -> None:
     from course_magics.experiments import measure, runner
 
     if args.name is None:
-        print(runner.listing())
+        say(runner.listing())
         return
     result = measure(
         args.name, quick=args.quick, repeat=args.repeat, predict=args.predict, progress=_progress
     )
-    print(result.to_json() if args.json else result)
+    say(result.to_json() if args.json else result)
 
 
 def _progress(done: int, total: int, words: str) -> None:
     """One line on a terminal, overwritten; nothing where the output goes to a file."""
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
-        print(f"\r\x1b[K{done}/{total} {words}", end=end, file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{done}/{total} {clean(words)}", end=end, file=sys.stderr, flush=True)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from course_magics.terminal import say
+
+__all__ = ["Words", "noun", "say"]
+
 if TYPE_CHECKING:
     Words = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -12,8 +16,3 @@ if TYPE_CHECKING:
 def noun(words: Words, name: str, help: str) -> Words:
     """Declare a noun that has words of its own; returns where they are declared."""
     return words.add_parser(name, help=help).add_subparsers(metavar="WORD", required=True)
-
-
-def say(line: str) -> None:
-    """One line of progress, at once."""
-    print(line, flush=True)

@@ -145,9 +145,53 @@ def read(path: Path) -> Book:
         raw = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: no notebook: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: no notebook: it is nested too deeply") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list):
         raise ValueError(f"{path}: no notebook: it has no cells")
+    if not isinstance(raw.setdefault("metadata", {}), dict):
+        raise ValueError(f"{path}: no notebook: its metadata is no object")
+    for number, cell in enumerate(raw["cells"], 1):
+        if fault := _malformed(cell):
+            raise ValueError(f"{path}: cell {number} {fault}")
     return Book(path, raw)
+
+
+def _malformed(cell: Any) -> str:
+    """What keeps a cell from being read as the notebook format has it; "" for nothing."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+        return "has no cell_type"
+    if not _is_text(cell.get("source")):
+        return "has no source"
+    metadata = cell.setdefault("metadata", {})
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("slideshow", {}), dict):
+        return "has metadata that is no object"
+    tags = metadata.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        return "has tags that are no list of texts"
+    outputs = cell.get("outputs", [])
+    if not isinstance(outputs, list) or not all(map(_is_output, outputs)):
+        return "has an output that is none"
+    return ""
+
+
+def _is_output(output: Any) -> bool:
+    if not isinstance(output, dict) or not isinstance(output.get("output_type"), str):
+        return False
+    data = output.get("data", {})
+    texts = [output["text"]] if "text" in output else []
+    if isinstance(data, dict) and "text/plain" in data:
+        texts.append(data["text/plain"])
+    trace = output.get("traceback", [])
+    return (
+        isinstance(data, dict) and isinstance(trace, list) and all(map(_is_text, [*texts, trace]))
+    )
+
+
+def _is_text(value: Any) -> bool:
+    """One string, or a list of lines."""
+    lines = [value] if isinstance(value, str) else value
+    return isinstance(lines, list) and all(isinstance(line, str) for line in lines)
 
 
 def find(places: list[Path]) -> list[Path]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_magics.course.book import find
 from course_magics.course.lint import lint, lint_folder
 from course_magics.errors import CourseError, EngineError, OptionError
+from course_magics.terminal import say
 
 if TYPE_CHECKING:
     from course_magics.course.left import Things
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
             raise OptionError(f"no notebooks in {', '.join(map(str, args.places))}")
         return int(args.do(args))
     except CourseError as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return 1
 
 
@@ -86,7 +86,7 @@ def _before(folders: list[Path]) -> Things | None:
     try:
         return things(folders)
     except EngineError as error:
-        print(f"what is left behind will not be looked at: {error.message}", file=sys.stderr)
+        say(f"what is left behind will not be looked at: {error.message}", error=True)
         return None
 
 
@@ -103,8 +103,8 @@ def _lint(args: argparse.Namespace) -> int:
         if folder.is_dir():
             faults += lint_folder(folder)
     for fault in faults:
-        print(fault)
-    print(f"{len(books)} notebooks, {len(faults)} faults")
+        say(fault)
+    say(f"{len(books)} notebooks, {len(faults)} faults")
     return int(bool(faults))
 
 
@@ -112,7 +112,7 @@ def _slides(args: argparse.Namespace) -> int:
     from course_magics.course.slides import make
 
     decks = make(find(args.places), args.out)
-    print(f"{args.out}/index.html and {len(decks)} decks of slides")
+    say(f"{args.out}/index.html and {len(decks)} decks of slides")
     return 0
 
 
@@ -121,14 +121,14 @@ def _docs(args: argparse.Namespace) -> int:
 
     status = make(Path(), args.out)
     if not status:
-        print(f"{args.out}/index.html")
+        say(f"{args.out}/index.html")
     return status
 
 
 def _timing(args: argparse.Namespace) -> int:
     from course_magics.course.timing import table
 
-    print(table(find(args.places), args.times))
+    say(table(find(args.places), args.times))
     return 0
 
 
@@ -142,7 +142,7 @@ def _left(args: argparse.Namespace) -> int:
     new = left(json.loads(args.since.read_text("utf-8")), args.folders, all=args.all)
     _tell(new)
     if not new:
-        print("nothing is left behind")
+        say("nothing is left behind")
     return int(bool(new))
 
 
@@ -150,6 +150,6 @@ def _tell(new: Things) -> None:
     from course_magics.course.left import told
 
     for line in told(new):
-        print(line)
+        say(line)
     if new:
-        print("or all at once, on the engine: %engine clean in a notebook")
+        say("or all at once, on the engine: %engine clean in a notebook")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from course_magics.course.book import Book, Fault, read
@@ -13,10 +14,12 @@ from course_magics.course.links import links
 def lint(path: Path) -> list[Fault]:
     """The faults of one notebook in the order of its cells."""
     try:
-        book = read(path)
+        return look(read(path))
     except (OSError, ValueError) as error:
         return [Fault(path.name, "file", str(error))]
-    return look(book)
+    except Exception as error:  # whatever a file holds, it is that file's fault
+        words = f"it cannot be read: {type(error).__name__}: {error}"
+        return [Fault(path.name, "file", words)]
 
 
 def look(book: Book) -> list[Fault]:
@@ -27,7 +30,10 @@ def look(book: Book) -> list[Fault]:
 
 def lint_folder(folder: Path) -> list[Fault]:
     """What only a folder of notebooks can have: numbers in order, drawings that nothing shows."""
-    books = [read(p) for p in sorted(folder.glob("[0-9][0-9]-*.ipynb"))]
+    books = []
+    for path in sorted(folder.glob("[0-9][0-9]-*.ipynb")):
+        with contextlib.suppress(OSError, ValueError):  # `lint` tells of that
+            books.append(read(path))
     shown = "\n".join(c.source for b in books for c in b.markdown)
     found = list(order(books))
     for drawing in sorted((folder / "images").glob("*")):

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, runs
-from course_magics.course.book import NOT_STORED, WIDGET_VIEW, find
+from course_magics.course.book import NOT_STORED, WIDGET_VIEW, find, read
 from course_magics.course.execute import Failure, execute
 from course_magics.course.undo import undo
 from course_magics.display import Grid
+from course_magics.terminal import say
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -51,9 +52,9 @@ def run(places: list[Path], out: Path | None, jobs: int = 1) -> list[Outcome]:
     A line for each as it ends, then a table in the course's order, then what failed.
     """
     outcomes = _awaited(_all(find(places), out, jobs))
-    print(f"\n{table(outcomes)}")
+    say(f"\n{table(outcomes)}")
     for line in (line for outcome in outcomes for line in told(outcome)):
-        print(line)
+        say(line)
     return outcomes
 
 
@@ -146,10 +147,7 @@ async def _all(notebooks: list[Path], out: Path | None, jobs: int) -> list[Outco
             outcome = await _one(path, out, Path(folder) / f"{path.stem}.progress")
         done.append(outcome)
         result = "ok" if outcome.passed else f"failed: {_why(outcome)}"
-        print(
-            f"[{len(done)}/{len(notebooks)}] {path.name} {outcome.seconds:.1f} s, {result}",
-            flush=True,
-        )
+        say(f"[{len(done)}/{len(notebooks)}] {path.name} {outcome.seconds:.1f} s, {result}")
         return outcome
 
     with tempfile.TemporaryDirectory(prefix="course-progress-") as folder:
@@ -159,7 +157,12 @@ async def _all(notebooks: list[Path], out: Path | None, jobs: int) -> list[Outco
 async def _one(path: Path, out: Path | None, progress: Path) -> Outcome:
     import nbformat
 
-    book = nbformat.read(path, as_version=4)
+    try:
+        read(path)
+        book = nbformat.read(path, as_version=4)
+    except Exception as error:  # whatever the file holds, it is that file's fault
+        words = f"it cannot be read: {error}".splitlines()[0]
+        return Outcome(path.name, 0, 0.0, Failure(0, "", words, words))
     cells = sum(c.cell_type == "code" for c in book.cells)
     folder = path.parent
     if out is not None:

@@ -16,7 +16,9 @@ from course_magics.guest import recipe
 from course_magics.guest.debs import unpack
 from course_magics.guest.procs import Say, run
 
-PYSPARK = "pyspark==4.*"
+PYSPARK = "pyspark==4.3.0"
+#: Of its archive on PyPI (pyspark-4.3.0.tar.gz).
+_SHA256 = "e8c517948eff7088a7aa07449aa8eafa4a15a8d50319de2525a6fd26622476c6"
 # Java without a screen; what else its package depends on is for pictures and for sound.
 DEBS = ("openjdk-17-jre-headless", "libstdc++6", "libgcc-s1")
 #: Jars that RDDs and DataFrames do without; they are two thirds of the whole.
@@ -87,10 +89,12 @@ def _place(name: str) -> str | None:
 
 def _pyspark(work: Path) -> Path:
     folder = work / "pip"
+    wanted = work / "requirements.txt"
+    wanted.write_text(f"{PYSPARK} --hash=sha256:{_SHA256}\n", "ascii")
     run(
         [
             sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary",
-            "pyspark", "--dest", folder, PYSPARK,
+            "pyspark", "--require-hashes", "--dest", folder, "--requirement", wanted,
         ],
     )  # fmt: skip
     found = sorted(folder.glob("pyspark-*.tar.gz"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.errors import LessonError, closest
 from course_magics.lessons.exercise import Exercise, lacks
 
@@ -20,18 +21,45 @@ def root() -> Path | None:
 
     The setting `lessons` counts, else COURSE_LESSONS, else it is looked for from here upwards.
     """
-    from course_magics import settings
-
-    named = settings.current().lessons or os.environ.get("COURSE_LESSONS", "")
-    if named:
+    if named := _named():
         place = Path(named).expanduser().absolute()
         return place.parent if place.name in _KINDS else place
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    for folder in storage.upwards(Path.cwd()):
         for place in (folder, folder / "notebooks"):
-            if any((place / kind).is_dir() for kind in _KINDS):
-                return place
+            if _holds(place):
+                return place if _all_trusted(place) else None
     return None
+
+
+def not_used() -> Path | None:
+    """The nearest folder with exercises that is not used, since another user may write to it."""
+    here = Path.cwd()
+    for folder in (here, *here.parents) if not _named() else ():
+        for place in (folder, folder / "notebooks"):
+            if _holds(place):
+                return None if root() == place else place
+    return None
+
+
+def _named() -> str:
+    """The folder that the reader has named."""
+    from course_magics import settings
+
+    return settings.current().lessons or os.environ.get("COURSE_LESSONS", "")
+
+
+def _holds(place: Path) -> bool:
+    return any((place / kind).is_dir() for kind in _KINDS)
+
+
+def _all_trusted(place: Path) -> bool:
+    """Whether nobody else can have written what would run from there: check.py is a program."""
+    places = [place]
+    for kind in _KINDS:
+        if (place / kind).is_dir():
+            places += [place / kind, *(place / kind).iterdir()]
+            places += (place / kind).glob("*/*")
+    return all(map(storage.trusted, places))
 
 
 def exercises() -> list[str]:
@@ -81,6 +109,12 @@ def _known(name: str, what: str, names: list[str], otherwise: str) -> None:
     if name in names:
         return
     folder = {"exercise": "exercises", "quiz": "quizzes"}[what]
+    if not names and (place := not_used()) is not None:
+        raise LessonError(
+            f"the {folder} of {place} are not used: another user may write to that folder",
+            hint="look at check.py there; if you trust it: "
+            f"%config CourseMagics.lessons = {str(place)!r}",
+        )
     if not names:
         raise LessonError(
             f"there is no {what} here",
