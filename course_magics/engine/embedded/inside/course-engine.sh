@@ -36,7 +36,7 @@ ulimit -n 65536
 # Who may log in, the agent is told by the user who started this machine. Before that it is nobody.
 # Where the user's key was damaged, the kernel's command line says so, which only that user writes.
 { [ -s /etc/course/authorized_keys ] && ! grep -qw course.rekey /proc/cmdline; } || for port in /dev/vport*p1; do
-    qemu-ga -m virtio-serial -p "$port" -f /run/course-agent.pid -t /run </dev/null >/dev/null 2>&1 &
+    qemu-ga -d -m virtio-serial -p "$port" -f /run/course-agent.pid -t /run </dev/null >/dev/null 2>&1
 done
 /usr/sbin/sshd -D </dev/null >/dev/null 2>&1 &
 
