@@ -16,6 +16,7 @@ from course_magics.containers.image import Image, changes, repository_and_tag
 from course_magics.containers.lifecycle import Done, naming
 from course_magics.containers.mounts import host_path
 from course_magics.display import Block, Command, Line, Shown
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, Interrupted, OptionError
 from course_magics.units import show_bytes
@@ -48,7 +49,7 @@ def export(container: str, file: str | None, line: str) -> Archive:
     Raises OptionError, EngineError, and Interrupted, after which there is no file.
     """
     with _written(file, line) as out, engine.talking(line) as api, naming(api, container):
-        _store(request(api, "GET", f"/containers/{container}/export", stream=True), out)
+        _store(request(api, "GET", route("/containers/{}/export", container), stream=True), out)
     return Archive(str(file), [container], line)
 
 

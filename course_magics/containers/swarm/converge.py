@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from course_magics import settings
 from course_magics.containers.swarm.talk import name_of, names
 from course_magics.containers.swarm.tasks import error_of, label, tasks
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, Interrupted
 
@@ -40,7 +41,7 @@ Watch = Callable[[Progress], object]
 
 def look(api: APIClient, service: str) -> Progress:
     """How far the service with the id `service` is at this moment."""
-    found = request(api, "GET", f"/services/{service}").json()
+    found = request(api, "GET", route("/services/{}", service)).json()
     nodes = {n["ID"]: n for n in request(api, "GET", "/nodes").json()}
     alive = {i for i, n in nodes.items() if n["Status"]["State"] == "ready"}
     progress = Progress(name_of("service", found))
@@ -82,7 +83,7 @@ def wait(api: APIClient, service: str, line: str, watch: Watch | None = None) ->
     and why, and Interrupted; the service stays in both cases.
     """
     limit = settings.current().service_wait
-    spec = request(api, "GET", f"/services/{service}").json()["Spec"]
+    spec = request(api, "GET", route("/services/{}", service)).json()["Spec"]
     monitor = (spec.get("UpdateConfig") or {}).get("Monitor", 0) / 1e9 or _MONITOR
     end = time.monotonic() + limit
     since: float | None = None
