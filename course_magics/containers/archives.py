@@ -16,6 +16,7 @@ from course_magics.containers.image import Image, changes, repository_and_tag
 from course_magics.containers.lifecycle import Done, naming
 from course_magics.containers.mounts import host_path
 from course_magics.display import Block, Command, Line, Shown
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import DiskFull, EngineError, Interrupted, OptionError
 from course_magics.storage import disk_full, is_full, writing
@@ -49,7 +50,8 @@ def export(container: str, file: str | None, line: str) -> Archive:
     Raises OptionError, and EngineError, DiskFull and Interrupted, after which there is no file.
     """
     with _written(file, line) as out, engine.talking(line) as api, naming(api, container):
-        _store(request(api, "GET", f"/containers/{container}/export", stream=True), out, file)
+        url = route("/containers/{}/export", container)
+        _store(request(api, "GET", url, stream=True), out, file)
     return Archive(str(file), [container], line)
 
 

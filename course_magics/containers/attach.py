@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from course_magics import engine
 from course_magics.containers.lifecycle import known
+from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
 from course_magics.finished import Finished, ended_badly
@@ -52,8 +53,8 @@ def attach(
                 hint="make it with -i, or use %%container exec",
             )
         streams = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(stdin is not None)}
-        attached = Attached(api, f"/containers/{id}/attach", params=streams)
-        waiting = request(api, "POST", f"/containers/{id}/wait", stream=True)
+        attached = Attached(api, route("/containers/{}/attach", id), params=streams)
+        waiting = request(api, "POST", route("/containers/{}/wait", id), stream=True)
         try:
             if stdin is not None:
                 # Podman does not keep StdinOnce.

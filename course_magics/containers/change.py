@@ -9,6 +9,7 @@ from course_magics import engine
 from course_magics.containers.image import Image, changes, repository_and_tag
 from course_magics.containers.lifecycle import Done, each, naming
 from course_magics.containers.options import restart_policy, swap
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import Interrupted, OptionError
 
@@ -72,7 +73,7 @@ def update(names: Sequence[str], wishes: dict[str, Any], line: str) -> Done:
     warnings: list[str] = []
 
     def act(api: APIClient, name: str) -> None:
-        answer = request(api, "POST", f"/containers/{name}/update", json=body).json()
+        answer = request(api, "POST", route("/containers/{}/update", name), json=body).json()
         warnings.extend(answer.get("Warnings") or ())
 
     done = each(names, "updated", act, line)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from course_magics.containers.naming import commas, pairs
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError
 
@@ -76,7 +77,7 @@ def set_availability(api: APIClient, found: dict[str, Any], availability: str, l
     request(
         api,
         "PUT",
-        f"/volumes/{cluster['ID']}",
+        route("/volumes/{}", cluster["ID"]),
         params={"version": cluster["Version"]["Index"]},
         json={"Spec": {**cluster["Spec"], "Availability": availability}},
     )

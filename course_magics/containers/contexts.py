@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_magics import engine
+from course_magics import engine, labels
 from course_magics.containers.inspect import Inspected
 from course_magics.containers.lifecycle import Done
 from course_magics.containers.listing import Lines, formatted
@@ -99,6 +99,7 @@ def create(
         host = given.get("host", old.host)
         skip = _skips(given) or (old.tls is not None and not old.tls.verify)
         found = contexts.meta(name, host, words, skip_tls_verify=skip)
+    found["Metadata"] = {**(found.get("Metadata") or {}), **labels.ours()}
     contexts.save(found, tls)
     return Done("context made:", [name], line)
 
@@ -186,7 +187,9 @@ def read(name: str, source: str, line: str) -> Done:
     """Make a context of a file that `export` wrote."""
     if source == "-":
         raise OptionError("a cell has no standard input for this", hint="name a file")
-    contexts.unpack(name, _content(source))
+    found = contexts.unpack(name, _content(source)).meta
+    found["Metadata"] = {**(found.get("Metadata") or {}), **labels.ours()}
+    contexts.save(found)
     return Done("context made:", [name], line)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ from course_magics.containers.endpoints import endpoints
 from course_magics.containers.login import HUB, advice, registry_of
 from course_magics.containers.mounts import host_path
 from course_magics.containers.options import RunOptions, config
+from course_magics.containers.ours import refuse_others
 from course_magics.containers.since import since
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, OptionError, closest
 from course_magics.shell import joined
@@ -103,7 +106,7 @@ def _made(api: APIClient, body: dict[str, Any], options: RunOptions) -> str:
         for further in endpoints(options)[1:]:
             place = {**further.body(), "MacAddress": further.mac}
             whom = {"Container": id, "EndpointConfig": place}
-            request(api, "POST", f"/networks/{further.name}/connect", json=whom)
+            request(api, "POST", route("/networks/{}/connect", further.name), json=whom)
         if options.cidfile:
             _write_id(Path(host_path(options.cidfile)), id)
     except BaseException:
@@ -120,9 +123,18 @@ def _write_id(file: Path, id: str) -> None:
 
 
 def _post(api: APIClient, body: dict[str, Any], options: RunOptions) -> str:
+    from docker.errors import APIError
+
     params = {"name": options.name, "platform": options.platform}
     given = {k: v for k, v in params.items() if v}
-    answer = request(api, "POST", "/containers/create", json=body, params=given).json()
+    try:
+        answer = request(api, "POST", "/containers/create", json=body, params=given).json()
+    except APIError as error:
+        if error.status_code == 409 and options.name:
+            with contextlib.suppress(APIError):
+                there = api.inspect_container(options.name)["Config"]["Labels"]
+                refuse_others("container", options.name, there, "--name ")
+        raise
     return str(answer["Id"])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
 from course_magics.containers.create import show
 from course_magics.containers.lifecycle import naming
+from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, Interrupted
 from course_magics.finished import Finished, ended_badly
@@ -88,14 +89,14 @@ def execute(
     result = Finished(container, line, out, err)
     with engine.talking(line) as api:
         with naming(api, container):
-            made = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
+            made = _made(api, container, body)
         start = {"Detach": detach, "Tty": tty}
         if detach:
-            request(api, "POST", f"/exec/{made}/start", json=start)
+            request(api, "POST", route("/exec/{}/start", made), json=start)
             return result
         began = time.monotonic()
         try:
-            attached = Attached(api, f"/exec/{made}/start", json=start)
+            attached = Attached(api, route("/exec/{}/start", made), json=start)
             try:
                 if interactive:
                     attached.feed(stdin or b"")
@@ -125,6 +126,12 @@ def execute(
     return result
 
 
+def _made(api: APIClient, container: str, body: dict[str, Any]) -> str:
+    """The number of a command that is ready to be started in `container`."""
+    where = route("/containers/{}/exec", container)
+    return str(request(api, "POST", where, json=body).json()["Id"])
+
+
 def _status(api: APIClient, made: str) -> int:
     return int(api.exec_inspect(made).get("ExitCode") or 0)
 
@@ -138,8 +145,8 @@ def _kill(api: APIClient, container: str, made: str, command: Sequence[str], age
             "User": "0",
             "AttachStdout": True,
         }
-        killer = request(api, "POST", f"/containers/{container}/exec", json=body).json()["Id"]
-        attached = Attached(api, f"/exec/{killer}/start", json={"Detach": False})
+        killer = _made(api, container, body)
+        attached = Attached(api, route("/exec/{}/start", killer), json={"Detach": False})
         for _ in attached.chunks():
             pass  # ends when the killer has ended
         attached.close()

@@ -53,5 +53,6 @@ def changes(given: Sequence[str]) -> list[str]:
 
     What came by `run` carries its process's label, and what is run from the image shall not.
     """
-    ours = {**labels.image(), labels.OWNER: ""}
+    emptied = dict.fromkeys((labels.OWNER, labels.SESSION, labels.THING), "")
+    ours = {**emptied, **labels.image()}
     return [*given, *(f'LABEL {k}="{v}"' for k, v in ours.items())]

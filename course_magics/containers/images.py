@@ -11,6 +11,7 @@ from course_magics.containers.create import is_missing_image, no_such_image
 from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, ago, formatted, stamp
 from course_magics.display import Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import OptionError
 from course_magics.units import show_bytes
@@ -66,7 +67,7 @@ def history(
 ) -> Shown:
     """The steps that made an image, newest first: instruction, size of its layer, comment."""
     with engine.talking(line) as api, _known(api, image, line):
-        found = request(api, "GET", f"/images/{image}/history").json()
+        found = request(api, "GET", route("/images/{}/history", image)).json()
     rows = [_row(step, human=human, full=full) for step in found]
     if quiet:
         return Lines([r["ID"] for r in rows], line)

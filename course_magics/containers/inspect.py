@@ -11,6 +11,7 @@ from course_magics.containers.lifecycle import known
 from course_magics.containers.listing import Lines, formatted
 from course_magics.containers.naming import names_of
 from course_magics.display import Block, Command, Pre, Shown, Table
+from course_magics.engine.routes import route
 from course_magics.errors import EngineError, OptionError, closest
 
 if TYPE_CHECKING:
@@ -83,17 +84,14 @@ def inspect(
 def _find(
     api: APIClient, name: str, kinds: Sequence[str], asked: dict[str, dict[str, int]]
 ) -> dict[str, Any]:
-    from urllib.parse import quote
-
     from docker.errors import APIError
 
     from course_magics.engine.stream import request
 
-    safe = quote(name)  # a name with a `?` asks for nothing else
     for kind in kinds if name else ():
         try:
-            path = _PATHS[kind].format(safe)
-            return dict(request(api, "GET", path, params=asked.get(kind)).json())
+            where = route(_PATHS[kind], name)
+            return dict(request(api, "GET", where, params=asked.get(kind)).json())
         except APIError as error:
             # Where there is no Swarm, nobody can ask for its things: docker goes on as well.
             if error.status_code != 404 and (kind in _KINDS or len(kinds) == 1):

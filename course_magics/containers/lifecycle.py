@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from course_magics import engine
 from course_magics.containers.since import since
 from course_magics.display import Block, Command, Grid, Line, Shown
+from course_magics.engine.routes import route
 from course_magics.errors import CourseError, EngineError, Interrupted, closest
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def stop(names: Sequence[str], line: str, seconds: float | None, signal: str | N
     """Ask containers to end; kill after `seconds` (default: the container's own, or 10)."""
 
     def act(api: APIClient, name: str) -> None:
-        _post(api, f"/containers/{name}/stop", _grace(api, seconds, signal))
+        _post(api, route("/containers/{}/stop", name), _grace(api, seconds, signal))
         written_down(api, name)
 
     return each(names, "stopped", act, line)
@@ -162,7 +163,7 @@ def restart(
     """Stop and start containers."""
 
     def act(api: APIClient, name: str) -> None:
-        _post(api, f"/containers/{name}/restart", _grace(api, seconds, signal))
+        _post(api, route("/containers/{}/restart", name), _grace(api, seconds, signal))
         engine.current().published(name)
 
     return each(names, "restarted", act, line)
@@ -222,7 +223,8 @@ def wait(names: Sequence[str], line: str) -> Ended:
     def act(api: APIClient, name: str) -> None:
         from course_magics.engine.stream import request
 
-        found[name] = int(request(api, "POST", f"/containers/{name}/wait").json()["StatusCode"])
+        answer = request(api, "POST", route("/containers/{}/wait", name)).json()
+        found[name] = int(answer["StatusCode"])
         written_down(api, name)
 
     try:

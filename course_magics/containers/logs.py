@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from course_magics import engine
 from course_magics.containers.lifecycle import known
+from course_magics.engine.routes import route
 from course_magics.engine.stream import pump, request
 from course_magics.errors import Interrupted, OptionError
 from course_magics.finished import Finished
@@ -69,7 +70,8 @@ def logs(
     }
     with engine.talking(line) as api:
         tty = bool(known(api, container)["Config"]["Tty"])
-        response = request(api, "GET", f"/containers/{container}/logs", params=params, stream=True)
+        where = route("/containers/{}/logs", container)
+        response = request(api, "GET", where, params=params, stream=True)
         try:
             pump(response.raw.stream(decode_content=False), out, err, tty=tty)
         except KeyboardInterrupt:

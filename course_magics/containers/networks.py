@@ -16,7 +16,9 @@ from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.lifecycle import naming as naming_container
 from course_magics.containers.listing import Lines, filters, formatted
 from course_magics.containers.naming import commas, naming, pairs
+from course_magics.containers.ours import refuse_others
 from course_magics.display import Block, Command, Facts, Line, Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import OptionError
 
@@ -41,7 +43,7 @@ class Network(Shown):
     def details(self) -> dict[str, Any]:
         """What `docker network inspect` says now."""
         with engine.talking(f"docker network inspect {self.name}") as api:
-            return dict(request(api, "GET", f"/networks/{self.id}").json())
+            return dict(request(api, "GET", route("/networks/{}", self.id)).json())
 
     @property
     def subnets(self) -> list[str]:
@@ -175,6 +177,9 @@ def create(name: str, options: NetworkOptions | None = None, *, line: str = "") 
     options = options or NetworkOptions()
     body = options.body(name)
     with engine.talking(line or f"docker network create {name}") as api:
+        for there in api.networks(names=[name]):
+            if there["Name"] == name:
+                refuse_others("network", name, there.get("Labels"), "")
         made = request(api, "POST", "/networks/create", json=body).json()
     asked = [
         (word, ", ".join(commas(value)))
@@ -222,8 +227,8 @@ def connect(
         naming(api, "network", network),
     ):
         # The engine lets a stopped container join a network that is not there: its start fails.
-        request(api, "GET", f"/networks/{network}")
-        request(api, "POST", f"/networks/{network}/connect", json=body)
+        request(api, "GET", route("/networks/{}", network))
+        request(api, "POST", route("/networks/{}/connect", network), json=body)
         engine.current().published(container)
     return Done(f"connected to {network}:", [container], line)
 
@@ -232,7 +237,7 @@ def disconnect(network: str, container: str, line: str, *, force: bool = False) 
     """Take a container off a network. force: also one that the engine does not know any more."""
     body = {"Container": container, "Force": force}
     with engine.talking(line) as api, naming(api, "network", network):
-        path = f"/networks/{network}/disconnect"
+        path = route("/networks/{}/disconnect", network)
         if force:
             request(api, "POST", path, json=body)
         else:
@@ -248,7 +253,7 @@ def remove(names: Sequence[str], line: str, *, force: bool = False) -> Done:
     def act(api: APIClient, name: str) -> None:
         with naming(api, "network", name):
             try:
-                request(api, "DELETE", f"/networks/{name}")
+                request(api, "DELETE", route("/networks/{}", name))
             except NotFound:
                 if not force:
                     raise

@@ -6,28 +6,18 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
+from course_magics.containers import ours, steps
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 _done: set[str] = set()
-#: Containers that an engine could not remove because it had gone, by its url.
-_abandoned: dict[str, set[str]] = {}
-
-
-def abandon(id: str) -> None:
-    """Remember a container that carries no label, to be removed when its engine is back."""
-    _abandoned.setdefault(engine.current().url, set()).add(id)
 
 
 def reap_once(api: APIClient) -> None:
-    """Reap on this engine, once in this process; and what was abandoned on it since."""
-    from docker.errors import APIError
-
+    """Reap on this engine, once in this process; and what its own builds have left since."""
     url = engine.current().url
-    for id in _abandoned.pop(url, ()):
-        with contextlib.suppress(APIError):
-            api.remove_container(id, force=True)
+    steps.reap(api, mine=url in _done)
     if url not in _done:
         _done.add(url)
         reap(api)
@@ -36,8 +26,9 @@ def reap_once(api: APIClient) -> None:
 def reap(api: APIClient) -> list[str]:
     """Remove foreground containers whose process has gone; returns their names.
 
-    Only this computer's: another's processes cannot be seen from here. One that has ended stays,
-    as Docker's does, also when somebody has started it again since.
+    Only those of this user's processes that can be seen from here. One that has ended stays, as
+    Docker's does, also when somebody has started it again since; and one that has the label from
+    an image, which was made of such a container.
     """
     from docker.errors import APIError
 
@@ -47,6 +38,8 @@ def reap(api: APIClient) -> list[str]:
     for found in api.containers(all=True, filters={"label": labels.OWNER}):
         if found["State"] in alive and labels.is_orphan(found["Labels"][labels.OWNER]):
             with contextlib.suppress(APIError):
+                if ours.from_image(api, found, labels.OWNER):
+                    continue
                 if _was_started_again(api.inspect_container(found["Id"])):
                     continue
                 api.remove_container(found["Id"], force=True)

@@ -15,6 +15,7 @@ from course_magics.containers.image import familiar
 from course_magics.containers.lifecycle import known, written_down
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap_once
+from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, EngineError, Interrupted
 from course_magics.finished import Finished, ended_badly
@@ -163,14 +164,14 @@ def _follow(
     feeds = options.attaches("stdin")
     streams = {s: int(options.attaches(s)) for s in ("stdin", "stdout", "stderr")} | {"stream": 1}
     try:
-        attached = Attached(api, f"/containers/{id}/attach", params=streams)
+        attached = Attached(api, route("/containers/{}/attach", id), params=streams)
     except Exception as error:
         raise start_error(error, line) from None  # Podman looks for the program here already
     # Podman forgets the status of a container that it has removed.
     removed_first = options.rm and not engine.current().is_podman
     until = "removed" if removed_first else "next-exit"
     waiting = request(
-        api, "POST", f"/containers/{id}/wait", params={"condition": until}, stream=True
+        api, "POST", route("/containers/{}/wait", id), params={"condition": until}, stream=True
     )
     try:
         try:

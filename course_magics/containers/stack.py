@@ -90,6 +90,11 @@ def _labels(texts: Sequence[str]) -> dict[str, Any]:
             ours["version"] = str(found["version"])
         for kind, entries in source.with_labels(text, labels.lasting()).items():
             ours.setdefault(kind, {}).update(entries)
+        for kind in ("secrets", "configs"):
+            section = found.get(kind)
+            for name, details in (section if isinstance(section, dict) else {}).items():
+                if isinstance(details, dict) and not details.get("external"):
+                    ours.setdefault(kind, {})[str(name)] = {"labels": labels.lasting()}
     for service in ours.get("services", {}).values():
         service.pop("build", None)
         service["deploy"] = {"labels": labels.lasting()}

@@ -15,6 +15,7 @@ from course_magics import engine
 from course_magics.containers.lifecycle import known
 from course_magics.containers.listing import formatted
 from course_magics.display import Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import Interrupted
 from course_magics.patience import limit
@@ -96,7 +97,7 @@ def _ask(api: APIClient, container: dict[str, Any]) -> dict[str, Any]:
         exceptions.JSONDecodeError,
     )
     try:
-        path = f"/containers/{container['Id']}/stats"
+        path = route("/containers/{}/stats", container["Id"])
         answer = request(api, "GET", path, params={"stream": "false"}, timeout=limit())
         return dict(answer.json())
     except gone:

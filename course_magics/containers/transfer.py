@@ -16,6 +16,7 @@ from course_magics import engine
 from course_magics.containers.create import fetch, local_images, no_such_image, quiet
 from course_magics.containers.login import advice, loopback, registry_of
 from course_magics.display import Block, Command, Line, Shown
+from course_magics.engine.routes import route
 from course_magics.errors import EngineError, Interrupted, OptionError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def send(
         response = request(
             api,
             "POST",
-            f"/images/{repository}/push",
+            route("/images/{}/push", repository),
             params=params,
             headers={"X-Registry-Auth": header},
             stream=True,

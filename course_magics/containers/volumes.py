@@ -14,8 +14,10 @@ from course_magics.containers.cluster_volumes import ClusterSpec, set_availabili
 from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, filters, formatted
 from course_magics.containers.naming import naming, pairs
+from course_magics.containers.ours import refuse_others
 from course_magics.containers.since import since
 from course_magics.display import Block, Command, Line, Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Volume(Shown):
     def details(self) -> dict[str, Any]:
         """What `docker volume inspect` says now."""
         with engine.talking(f"docker volume inspect {self.name}") as api:
-            return dict(request(api, "GET", f"/volumes/{self.name}").json())
+            return dict(request(api, "GET", route("/volumes/{}", self.name)).json())
 
     def blocks(self) -> Sequence[Block]:
         # An invented name is another one in each run.
@@ -71,6 +73,7 @@ def create(
         if cluster is not None:
             since(api, "a cluster volume", CLUSTER_SINCE)
         made = request(api, "POST", "/volumes/create", json=body).json()
+        refuse_others("volume", name or "", made.get("Labels"), "")
     return Volume(made, line, named=bool(name))
 
 
@@ -79,7 +82,7 @@ def remove(names: Sequence[str], line: str, *, force: bool = False) -> Done:
 
     def act(api: APIClient, name: str) -> None:
         with naming(api, "volume", name):
-            request(api, "DELETE", f"/volumes/{name}", params={"force": int(force)})
+            request(api, "DELETE", route("/volumes/{}", name), params={"force": int(force)})
 
     return each(names, "removed", act, line, containers=False)
 
@@ -87,7 +90,7 @@ def remove(names: Sequence[str], line: str, *, force: bool = False) -> Done:
 def update(name: str, availability: str, line: str) -> Done:
     """Say whether tasks may use a cluster volume; other volumes have nothing to change."""
     with engine.talking(line) as api, naming(api, "volume", name):
-        found = request(api, "GET", f"/volumes/{name}").json()
+        found = request(api, "GET", route("/volumes/{}", name)).json()
         set_availability(api, found, availability, line)
     return Done("updated", [name], line)
 

@@ -7,9 +7,10 @@ import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_magics import engine, labels
+from course_magics.containers import ours, steps
 from course_magics.course import undo
 from course_magics.course.undo import machines
 from course_magics.engine import contexts
@@ -52,7 +53,7 @@ def things(folders: Iterable[Path], *, all: bool = False) -> Things:
     found["contexts"] = [
         name
         for name in contexts.names()
-        if name != contexts.DEFAULT and (all or contexts.load(name).is_host)
+        if name != contexts.DEFAULT and (all or _made_here(contexts.load(name)))
     ]
     found["machines"] = [
         f"{project.relative_to(folder.parent)} {name}"
@@ -87,6 +88,7 @@ def left(before: Things, folders: Iterable[Path], *, all: bool = False) -> Thing
 #: Kind → the command that removes one.
 _REMOVE = {
     "containers": "docker rm -f {}",
+    "build steps": "docker rm -f {}",
     "networks": "docker network rm {}",
     "volumes": "docker volume rm {}",
     "images": "docker rmi {}",
@@ -118,14 +120,16 @@ def told(new: Things) -> list[str]:
 
 
 def _on_engine(api: APIClient, all: bool) -> Things:
-    ours: dict[str, Any] = {} if all else {"label": labels.SESSION}
+    asked: ours.Filter = {} if all else labels.mine()
+    networks = [n["Name"] for n in ours.networks(api, [asked])]
+    # Of a build that was cut off: no label says so.
+    steps_left = {*steps.left(api), *steps.ended_ones(api)}
+    containers = api.containers(all=True) if all else ours.containers(api, [asked])
     found = {
-        "containers": [
-            (c.get("Names") or [c["Id"][:12]])[0].lstrip("/")
-            for c in api.containers(all=True, filters=ours)
-        ],
-        "networks": [n["Name"] for n in api.networks(filters=ours) if n["Name"] not in _ENGINE_OWN],
-        "volumes": [v["Name"] for v in api.volumes(filters=ours).get("Volumes") or ()],
+        "containers": [ours.name_of(c) for c in containers],
+        "build steps": [] if all else [name for _, name in steps_left],
+        "networks": [name for name in networks if name not in _ENGINE_OWN],
+        "volumes": [v["Name"] for v in ours.volumes(api, [asked])],
         "images": _images(api, all),
     }
     swarm = api.info().get("Swarm", {})
@@ -136,7 +140,7 @@ def _on_engine(api: APIClient, all: bool) -> Things:
             ("secrets", api.secrets),
             ("configs", api.configs),
         ):
-            found[kind] = [one["Spec"]["Name"] for one in listed(filters=ours)]
+            found[kind] = [one["Spec"]["Name"] for one in listed(filters=asked)]
     return found
 
 
@@ -145,11 +149,15 @@ def _images(api: APIClient, all: bool) -> list[str]:
     names = []
     for image in api.images():
         tags = [tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"]
-        built = labels.IMAGE in (image.get("Labels") or {})
+        built = (image.get("Labels") or {}).get(labels.USER) == labels.user()
         names += [t for t in tags if t not in base and (all or built or t.startswith(DEMO))]
         if not tags and (all or built):
             names.append(image["Id"].removeprefix("sha256:")[:12])
     return names
+
+
+def _made_here(context: contexts.Context) -> bool:
+    return context.is_host or context.labels.get(labels.USER) == labels.user()
 
 
 def _processes(all: bool) -> list[str]:

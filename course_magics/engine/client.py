@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from course_magics.engine.routes import check
 from course_magics.errors import EngineError
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ def client(**options: Any) -> APIClient:
     import docker
 
     class Client(docker.APIClient):  # type: ignore[misc]
+        def _url(self, pattern: str, *names: Any, **options: Any) -> str:
+            """Where a request of the SDK's own goes. Raises EngineError for a name like `../x`."""
+            for name in names:
+                if isinstance(name, str):
+                    check(name)
+            return str(super()._url(pattern, *names, **options))
+
         def merge_environment_settings(
             self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
         ) -> Any:

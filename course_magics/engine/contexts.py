@@ -76,6 +76,12 @@ class Context:
         return HOST in (self.meta.get("Metadata") or {})
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The course's labels, where a cell made it."""
+        given = (self.meta.get("Metadata") or {}).items()
+        return {k: v for k, v in given if k.startswith("course-magics.") and isinstance(v, str)}
+
+    @property
     def tls(self) -> Tls | None:
         """How to speak TLS with it; None where it does not."""
         place = _tls_folder(self.name)

@@ -108,13 +108,16 @@ class Namespaced:
     @property
     def pid(self) -> int | None:
         """The process in whose namespaces it lives, for `nsenter`; None when it does not run."""
-        try:
-            pid, started = self._pid.read_text().split()
-        except (OSError, ValueError):
-            return None
         if self._process is not None:
             self._process.poll()  # or it would stay a zombie of ours
-        return int(pid) if started and labels.started(int(pid)) == started else None
+        try:
+            written = self._pid.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        pid, _, started = written.partition(" ")  # as version 0.1.0 wrote it
+        if pid.isdigit() and started:
+            return int(pid) if labels.started(int(pid)) == started else None
+        return labels.lives(written)
 
     def start(self, *, wait: bool = True) -> None:
         """Start dockerd; its images and containers are those of the last time.
@@ -161,7 +164,7 @@ class Namespaced:
                 start_new_session=True,  # ■ and Ctrl-C are not for it
             )
         pid = self._process.pid
-        self._pid.write_text(f"{pid} {labels.started(pid)}")
+        self._pid.write_text(labels.owner(pid))
         self._entered(pid)
         peer = ["type", "veth", "peer", "name", "eth0", "netns", str(pid)]
         run(["ip", "link", "add", self._port, *peer])

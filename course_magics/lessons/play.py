@@ -198,22 +198,20 @@ class _Player:
 
 
 def left(name: str) -> list[str]:
-    """What this process has made on its engine, or anybody for the exercise `name`."""
+    """What this process has made on its engine, or this user for the exercise `name`."""
     from course_magics import engine, labels
+    from course_magics.containers import ours
 
     found = engine.in_use()
     if found is None:
         return []
-    names: set[str] = set()
-    ours = (f"{labels.LESSON}={name}", f"{labels.SESSION}={labels.ours()[labels.SESSION]}")
+    asked = (labels.mine(f"{labels.LESSON}={name}"), labels.session())
     with engine.talking_to(found, "docker ps -a") as api:
-        for asked in ({"label": label} for label in ours):
-            made = api.containers(all=True, filters=asked)
-            names |= {f"container {c['Names'][0].lstrip('/')}" for c in made}
-            names |= {f"network {n['Name']}" for n in api.networks(filters=asked)}
-            volumes = api.volumes(filters=asked)["Volumes"] or ()
-            names |= {f"volume {v['Name']}" for v in volumes}
-    return sorted(names)
+        return sorted(
+            [f"container {ours.name_of(c)}" for c in ours.containers(api, asked)]
+            + [f"network {n['Name']}" for n in ours.networks(api, asked)]
+            + [f"volume {v['Name']}" for v in ours.volumes(api, asked)]
+        )
 
 
 def _source(exercise: Exercise) -> str:

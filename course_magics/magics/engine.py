@@ -115,7 +115,7 @@ def _reset(call: Call) -> Stopped:
 def _clean(call: Call) -> object:
     from course_magics.containers.clean import remove_all
 
-    return remove_all(mine=call.mine)
+    return remove_all(mine=call.mine, everybody=call.everybody, force=call.force)
 
 
 MAGIC = Magic(
@@ -151,9 +151,13 @@ MAGIC = Magic(
         ),
         Word(
             "clean",
-            "remove every container, network, volume and image that this course made",
+            "remove what this course made for you; volumes only with -f",
             "",
-            (Flag("--mine", "only what this kernel has made; images stay"),),
+            (
+                Flag("--mine", "only what this kernel has made; images stay"),
+                Flag("--everybody", "other users' as well; without -f it lists them"),
+                Flag("-f --force", "also what may hold your work: volumes, contexts, images"),
+            ),
             handler=_clean,
         ),
     ),

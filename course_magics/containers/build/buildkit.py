@@ -27,6 +27,7 @@ from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
 from course_magics.containers.mounts import host_path
+from course_magics.engine.routes import route
 from course_magics.errors import EngineError
 from course_magics.units import show_bytes
 
@@ -279,7 +280,7 @@ def _layer_sizes(api: APIClient, result: Build, target: str | None) -> None:
     """
     from course_magics.engine.stream import request
 
-    history = request(api, "GET", f"/images/{result.image}/history").json()
+    history = request(api, "GET", route("/images/{}/history", result.image)).json()
     built_from = {s.instruction.stage for s in result.steps if s.state != "waiting"}
     final = max(built_from, default=0)
     own = [

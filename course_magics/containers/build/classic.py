@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from course_magics import labels
+from course_magics.containers import steps
 from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
 from course_magics.containers.devices import ulimit
-from course_magics.containers.reap import abandon
 from course_magics.engine.stream import request
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def build(
 ) -> None:
     """Build and fill in `result`. moved: called after each change. Raises Failure."""
     from docker.errors import APIError
-    from urllib3.exceptions import HTTPError
 
     folder = contexts.folder(options.context) if options.context else None
     archive, warning = contexts.pack(dockerfile, folder)
@@ -67,9 +66,11 @@ def build(
     reader = _Reader(api, result, moved)
     try:
         reader.read(events(response.raw.stream(decode_content=False)))
-    except (OSError, HTTPError):  # the engine has gone, and its step's container stays
-        if reader.container:
-            abandon(reader.container)
+    except Failure:
+        reader.step_removed()
+        raise
+    except BaseException:  # ■, or the engine has gone: its step's container may stay
+        steps.abandon(reader.container)
         raise
     finally:
         response.close()  # an interrupted build ends when nobody listens any more
@@ -133,6 +134,7 @@ class _Reader:
                 self.result.image = event["aux"].get("ID", self.result.image)
             elif "stream" in event:
                 self._line(event["stream"])
+        self.step_removed()
         if not self.result.image:
             raise Failure("the engine ended the build without an image")
 
@@ -160,11 +162,19 @@ class _Reader:
         elif match := _IMAGE.match(text):
             self._step_ended(match[1])
         elif match := _CONTAINER.match(text):
+            self.step_removed()
             self.container = match[1]
+            steps.begun(self.container)
         elif self.step and not text.startswith(_NOISE):
             # The builder paints standard error red; the colour is no part of the output.
             self.step.output += text.replace("\x1b[91m", "").replace("\x1b[0m", "").encode()
         self.moved()
+
+    def step_removed(self) -> None:
+        """The engine is done with the last step's container."""
+        if self.container:
+            steps.ended(self.container)
+        self.container = ""
 
     def _podman_step(self, stage: int, number: int, text: str) -> None:
         self._base_ended()

@@ -37,6 +37,7 @@ class Project:
     """One project. files: what compose reads, our labels last. cell: the text, where it is one.
 
     folder: where relative paths begin. options: compose's flags before the word (`--profile x`).
+    chosen: whether somebody gave the name, and not the notebook or the folder.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Project:
     files: tuple[Path, ...] = ()
     cell: str | None = None
     options: tuple[str, ...] = ()
+    chosen: bool = True
 
     def words(self) -> list[str]:
         """The flags before compose's word."""
@@ -89,6 +91,12 @@ class Project:
     def with_options(self, options: Sequence[str]) -> Project:
         """The same with more flags before the word, for one call."""
         return replace(self, options=(*self.options, *options))
+
+    def called(self, name: str) -> Project:
+        """The same under another name."""
+        ours = [f.with_name(name + f.name.removeprefix(self.name)) for f in self._ours]
+        others = self.files[: len(self.files) - len(ours)]
+        return replace(self, name=name, files=(*others, *ours))
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -149,10 +157,11 @@ def from_cell(
     place = _folder(folder)
     own = source.value(cell, "name")
     fallback = _plain(place.name) if folder else default_name()
-    chosen = _name(name or os.environ.get("COMPOSE_PROJECT_NAME") or own or fallback)
+    given = name or os.environ.get("COMPOSE_PROJECT_NAME") or own
+    called = _name(given or fallback)
     kept = _kept()
-    files = (kept / f"{chosen}.yaml", kept / f"{chosen}.labels.yaml")
-    return Project(chosen, place, files, cell, tuple(options))
+    files = (kept / f"{called}.yaml", kept / f"{called}.labels.yaml")
+    return Project(called, place, files, cell, tuple(options), bool(given))
 
 
 def find(
@@ -209,9 +218,10 @@ def _of_files(
     from course_magics.containers.compose import source
 
     own = source.value(files[0].read_text("utf-8", "replace"), "name")
-    chosen = _name(name or own or _plain(files[0].parent.name))
-    ours = _kept() / "files" / f"{chosen}.labels.yaml"
-    return Project(chosen, folder, (*files, ours), None, tuple(options))
+    given = name or own
+    called = _name(given or _plain(files[0].parent.name))
+    ours = _kept() / "files" / f"{called}.labels.yaml"
+    return Project(called, folder, (*files, ours), None, tuple(options), bool(given))
 
 
 def default_name() -> str:

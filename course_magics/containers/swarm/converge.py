@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_magics.containers.swarm.talk import name_of, names
 from course_magics.containers.swarm.tasks import error_of, label, tasks
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, Interrupted
 from course_magics.patience import LONGER, Patience
@@ -54,7 +55,7 @@ Watch = Callable[[Progress], object]
 
 def look(api: APIClient, service: str) -> Progress:
     """How far the service with the id `service` is at this moment."""
-    found = request(api, "GET", f"/services/{service}").json()
+    found = request(api, "GET", route("/services/{}", service)).json()
     nodes = {n["ID"]: n for n in request(api, "GET", "/nodes").json()}
     alive = {i for i, n in nodes.items() if n["Status"]["State"] == "ready"}
     progress = Progress(name_of("service", found))
@@ -163,7 +164,7 @@ def wait(api: APIClient, service: str, line: str, watch: Watch | None = None) ->
     EngineError that says which task stands still and why, and Interrupted; the service stays in
     both cases.
     """
-    spec = request(api, "GET", f"/services/{service}").json()["Spec"]
+    spec = request(api, "GET", route("/services/{}", service)).json()["Spec"]
     monitor = (spec.get("UpdateConfig") or {}).get("Monitor", 0) / 1e9 or _MONITOR
     patience, moves = Patience(), _Moves()
     limit = patience.seconds

@@ -8,6 +8,7 @@ from typing import Any
 from course_magics.containers.logs import moment
 from course_magics.containers.swarm.talk import find, managing, name_of, names
 from course_magics.containers.swarm.tasks import label, tasks
+from course_magics.engine.routes import route
 from course_magics.engine.stream import pump, request
 from course_magics.errors import Interrupted, OptionError
 from course_magics.finished import Finished
@@ -54,7 +55,7 @@ def logs(name: str, flags: Mapping[str, Any], out: Stream, err: Stream, line: st
             for t in tasks(api, {"service": [service["ID"]]})
         }
         how = {"stamped": flags["timestamps"], "shown": not flags["raw"]}
-        path = f"/services/{service['ID']}/logs"
+        path = route("/services/{}/logs", service["ID"])
         response = request(api, "GET", path, params=params, stream=True)
         tty = bool(service["Spec"]["TaskTemplate"]["ContainerSpec"].get("TTY"))
         try:

@@ -11,6 +11,7 @@ from course_magics.containers.listing import Lines, filters, formatted
 from course_magics.containers.swarm.talk import explaining, find, managing
 from course_magics.containers.swarm.tasks import table
 from course_magics.display import Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _changed(names: Sequence[str], what: str, change: Any, line: str) -> Done:
             node = find(api, "node", name)
             change(node["Spec"])
             params = {"version": node["Version"]["Index"]}
-            path = f"/nodes/{node['ID']}/update"
+            path = route("/nodes/{}/update", node["ID"])
             request(api, "POST", path, params=params, json=node["Spec"])
 
     return each(names, what, act, line, containers=False)
@@ -129,6 +130,6 @@ def remove(names: Sequence[str], line: str, *, force: bool) -> Done:
     def act(api: APIClient, name: str) -> None:
         with explaining(line):
             id = find(api, "node", name)["ID"]
-            request(api, "DELETE", f"/nodes/{id}", params={"force": int(force)})
+            request(api, "DELETE", route("/nodes/{}", id), params={"force": int(force)})
 
     return each(names, "removed", act, line, containers=False)

@@ -15,6 +15,7 @@ from course_magics.containers.swarm.converge import Progress, Watch
 from course_magics.containers.swarm.talk import explaining, find, lacks_ipvs, managing
 from course_magics.containers.swarm.tasks import table
 from course_magics.display import Block, Command, Facts, Line, Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, OptionError
 
@@ -245,7 +246,7 @@ def _sent(
         else:
             change(api, found["Spec"])
         try:
-            path = f"/services/{found['ID']}/update"
+            path = route("/services/{}/update", found["ID"])
             request(api, "POST", path, params=params, json=found["Spec"], headers=headers)
             break
         except APIError as error:
@@ -263,7 +264,7 @@ def remove(names: Sequence[str], line: str) -> Done:
 
     def act(api: APIClient, name: str) -> None:
         with explaining(line):
-            request(api, "DELETE", f"/services/{find(api, 'service', name)['ID']}")
+            request(api, "DELETE", route("/services/{}", find(api, "service", name)["ID"]))
 
     return each(names, "removed", act, line, containers=False)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, closest
 
@@ -69,7 +70,7 @@ def find(api: APIClient, kind: str, name: str) -> dict[str, Any]:
         name = str(api.info()["Swarm"]["NodeID"])
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         with contextlib.suppress(NotFound):
-            return dict(request(api, "GET", f"/{kind}s/{name}").json())
+            return dict(request(api, "GET", route(f"/{kind}s/{{}}", name)).json())
     near = closest(name, [name_of(kind, f) for f in request(api, "GET", f"/{kind}s").json() or ()])
     raise EngineError(
         f"no such {kind}: {name}",

@@ -14,6 +14,7 @@ from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, filters, formatted
 from course_magics.containers.swarm.talk import explaining, find, managing
 from course_magics.display import Shown, Table
+from course_magics.engine.routes import route
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, OptionError
 
@@ -110,6 +111,6 @@ def remove(kind: str, names: Sequence[str], line: str) -> Done:
 
     def act(api: APIClient, name: str) -> None:
         with explaining(line):
-            request(api, "DELETE", f"/{kind}s/{find(api, kind, name)['ID']}")
+            request(api, "DELETE", route(f"/{kind}s/{{}}", find(api, kind, name)["ID"]))
 
     return each(names, "removed", act, line, containers=False)

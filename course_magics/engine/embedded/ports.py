@@ -12,6 +12,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from course_magics.engine.routes import route
 from course_magics.errors import CourseError, EngineError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Ports:
         """
         refused = await self._reconcile()
         try:
-            details = json.loads(await self._machine.get(f"/containers/{container}/json"))
+            details = json.loads(await self._machine.get(route("/containers/{}/json", container)))
         except EngineError:  # it has ended and was removed already
             return []
         wanted = _of(details)

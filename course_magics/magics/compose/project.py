@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from course_magics import settings
 from course_magics.containers.compose.project import Project, find, from_cell
+from course_magics.containers.compose.whose import own
 from course_magics.errors import OptionError
 from course_magics.magics.grammar import Call, Flag
 
@@ -35,8 +36,9 @@ _KEPT, _ONCE = ("--profile", "--env-file", "--compatibility"), ("--parallel", "-
 
 
 def project(call: Call, *, takes_file: bool = True) -> Project:
-    """The project that the cell is about; a `%%` cell's own is kept. Raises OptionError.
+    """The project that the cell is about; a `%%` cell's own is kept.
 
+    Raises OptionError, EngineError.
     takes_file: whether a `%%` cell of this word is the compose file.
     """
     given = call.before
@@ -44,14 +46,16 @@ def project(call: Call, *, takes_file: bool = True) -> Project:
     if call.cell is not None and takes_file:
         if given["file"]:
             raise OptionError(f"{call.sign}: the cell is the file, so -f cannot name another")
-        return from_cell(
+        found = from_cell(
             call.cell, name=given["project_name"], folder=given["project_directory"],
             options=options,
         )  # fmt: skip
-    return find(
-        name=given["project_name"], folder=given["project_directory"], files=given["file"],
-        options=options,
-    )  # fmt: skip
+    else:
+        found = find(
+            name=given["project_name"], folder=given["project_directory"], files=given["file"],
+            options=options,
+        )  # fmt: skip
+    return own(found, found.line(["ps"]))
 
 
 def once(call: Call) -> list[str]:

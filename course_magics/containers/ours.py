@@ -1,0 +1,127 @@
+"""What of all that an engine has the course made, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_magics import labels
+from course_magics.errors import EngineError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+Filter = Mapping[str, list[str]]
+Found = dict[str, Any]
+#: What everybody's course has made, also in version 0.1.0, which knew no users.
+EVERYBODY: Filter = {"label": [labels.SESSION]}
+
+
+def name_of(container: Found) -> str:
+    """A listed container's name; one that lost it has its id."""
+    return str((container.get("Names") or [container["Id"][:12]])[0]).lstrip("/")
+
+
+def containers(api: APIClient, filters: Sequence[Filter]) -> list[Found]:
+    """The containers that one of the filters finds, running or not.
+
+    Without those whose labels come from their image: somebody made it of a container of ours, and
+    anybody may have run this one from it.
+    """
+    listed = {c["Id"]: c for one in filters for c in api.containers(all=True, filters=one)}
+    image_labels: dict[str, Mapping[str, str]] = {}
+    return [c for c in listed.values() if not _inherited(api, c, image_labels)]
+
+
+def _inherited(api: APIClient, container: Found, seen: dict[str, Mapping[str, str]]) -> bool:
+    own = container.get("Labels") or {}
+    key = labels.THING if labels.THING in own else labels.SESSION
+    return from_image(api, container, key, seen)
+
+
+def from_image(
+    api: APIClient, container: Found, key: str, seen: dict[str, Mapping[str, str]] | None = None
+) -> bool:
+    """Whether the container has the value of this label from its image. seen: images' labels."""
+    seen = {} if seen is None else seen
+    image = str(container["ImageID"])
+    if image not in seen:
+        seen[image] = _image_labels(api, image)
+    return key in seen[image] and seen[image][key] == (container.get("Labels") or {}).get(key)
+
+
+def _image_labels(api: APIClient, image: str) -> Mapping[str, str]:
+    from docker.errors import NotFound
+
+    try:
+        return dict((api.inspect_image(image).get("Config") or {}).get("Labels") or {})
+    except NotFound:
+        return {}
+
+
+def networks(api: APIClient, filters: Sequence[Filter]) -> list[Found]:
+    """The networks that one of the filters finds."""
+    found = {n["Id"]: n for one in filters for n in api.networks(filters=one)}
+    return list(found.values())
+
+
+def volumes(api: APIClient, filters: Sequence[Filter]) -> list[Found]:
+    """The volumes that one of the filters finds."""
+    listed = (v for one in filters for v in api.volumes(filters=one).get("Volumes") or ())
+    return list({v["Name"]: v for v in listed}.values())
+
+
+def images(api: APIClient, *, everybody: bool = False) -> tuple[list[Found], list[Found]]:
+    """The images that the course built: those, and those that may be the reader's own.
+
+    A `docker build` in a terminal that begins FROM a course's image inherits its labels. Where an
+    image's history does not say that the label was put on it last, it counts as the reader's when
+    it has a name and lies on another image of the course; and so does that other one.
+    """
+    user = [] if everybody else [f"{labels.USER}={labels.user()}"]
+    listed = api.images(filters={"label": [labels.IMAGE, *user]})
+    details = {i["Id"]: api.inspect_image(i["Id"]) for i in listed}
+    theirs: set[str] = set()
+    for image in listed:
+        if not _tags(image) or _labelled_last(api, image["Id"]):
+            continue
+        below = [
+            i for i in details if i != image["Id"] and _lies_on(details[image["Id"]], details[i])
+        ]
+        theirs |= {image["Id"], *below} if below else set()
+    return [i for i in listed if i["Id"] not in theirs], [i for i in listed if i["Id"] in theirs]
+
+
+def _tags(image: Found) -> list[str]:
+    return [t for t in image.get("RepoTags") or () if "<none>" not in t]
+
+
+def image_names(image: Found) -> list[str]:
+    """What a listed image is called, or its id."""
+    return _tags(image) or [str(image["Id"])]
+
+
+def _labelled_last(api: APIClient, image: str) -> bool:
+    """Whether the label is the last step of its history, where the engine's own builder puts it."""
+    last = (api.history(image) or [{}])[0].get("CreatedBy") or ""
+    return " LABEL " in last and labels.IMAGE in last
+
+
+def _lies_on(image: Found, other: Found) -> bool:
+    layers = [(i.get("RootFS") or {}).get("Layers") or [] for i in (image, other)]
+    prefix = layers[0][: len(layers[1])] == layers[1]
+    newer = str(image.get("Created")) > str(other.get("Created"))
+    return prefix and (len(layers[0]) > len(layers[1]) or newer)
+
+
+def refuse_others(kind: str, name: str, given: Mapping[str, str] | None, flag: str) -> None:
+    """Raises EngineError where the thing `name` with the labels `given` is another user's.
+
+    flag: by which another name is chosen.
+    """
+    whose = (given or {}).get(labels.USER)
+    if whose and whose != labels.user():
+        raise EngineError(
+            f"the {kind} {name} on this engine is of {whose.partition('@')[0]}",
+            hint=f"choose another name: {flag}{name}-{labels.short_user()}",
+        )
