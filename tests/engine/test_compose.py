@@ -254,7 +254,7 @@ def test_a_faulty_cell_is_not_kept(cell: Cell, fails: Fails, shop: str) -> None:
 
 def test_a_good_file_has_no_fault(cell: Cell, project: str, here: Path) -> None:
     shown = cell(f"%%compose -p {project} config --services\n{FILE}").result
-    assert shown.lines == ["job", "web"]
+    assert sorted(shown.lines) == ["job", "web"]
 
 
 # --- the words after it -------------------------------------------------------------------------
