@@ -254,7 +254,7 @@ def test_an_answer_may_take_longer_than_the_patience(
         fake_engine(Path(folder), seconds=6, count=3) as (url, _),
     ):
         cell(f"%engine use {url}")
-        assert len(cell("%container ps -a").result) == 3
+        assert len(cell("%container network ls").result) == 0
         cell("%engine use")
 
 

@@ -357,6 +357,8 @@ def test_an_engine_that_hangs_is_one_clear_line(
     monkeypatch.setattr(settings.current(), "patience", 2)
     cell("%container ps")
     os.kill(daemon, signal.SIGSTOP)
+    threads = Path(f"/proc/{daemon}/task").glob
+    assert until(lambda: all(") T" in (t / "stat").read_text() for t in threads("*")))
     try:
         if new:
             engine.forget()

@@ -223,8 +223,10 @@ def test_a_command_that_does_not_end_does_not_hold_up_the_check(
     monkeypatch.setattr(settings.current(), "patience", 2)
     cell(f"%container run -d --name {name} course/busybox sleep 600")
     assert State().exec(name, "sleep", "60") == (None, "")
-    speaks = "for n in 1 2 3 4; do echo $n; sleep 1; done"
-    assert State().exec(name, "sh", "-c", speaks) == (0, "1\n2\n3\n4\n"), "longer, but it moves"
+    speaks = "for n in 1 2 3 4 5 6; do echo $n; sleep 1; done"
+    assert State().exec(name, "sh", "-c", speaks) == (0, "1\n2\n3\n4\n5\n6\n"), (
+        "longer, but it moves"
+    )
     assert State().exec(name, "echo", "still here") == (0, "still here\n")
 
 
