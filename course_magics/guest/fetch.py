@@ -17,6 +17,7 @@ from course_magics.errors import MachineError, OptionError
 from course_magics.guest.build import clear_unfinished, guest_folder, locked, move_in
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import Say
+from course_magics.storage import disk_full, is_full
 
 _BLOCK = 1 << 20
 
@@ -81,6 +82,8 @@ def _download(url: str, target: Path, say: Say) -> str:
             size = int(answer.headers.get("Content-Length") or 0)
             return _copy(answer, out, size, say)
     except (OSError, ValueError, http.client.HTTPException) as error:
+        if is_full(error):
+            raise disk_full(target) from None
         raise MachineError(f"The download of {url} failed.", detail=str(error)) from error
 
 
@@ -104,11 +107,14 @@ def _unpack(archive: Path, target: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
-                if not member.isfile() or Path(member.name).name != member.name:
-                    raise MachineError(f"The guest's archive holds something odd: {member.name}")
+                name = member.name
+                if not member.isfile() or name in ("", ".", "..") or "/" in name or "\0" in name:
+                    raise MachineError(f"The guest's archive holds something odd: {name}")
                 stream = tar.extractfile(member)
                 assert stream is not None
-                with (target / member.name).open("xb") as out:
+                with (target / name).open("xb") as out:
                     shutil.copyfileobj(stream, out, _BLOCK)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        if is_full(error):
+            raise disk_full(target) from None
         raise MachineError("The guest's archive cannot be read.", detail=str(error)) from error
