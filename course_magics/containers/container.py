@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.containers.links import links, url
+from course_magics.containers.links import links, note, url
 from course_magics.display import Block, Command, Facts, Link, Shown
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Container(Shown):
         ]
         if details is not None:
             computer = engine.current().address
-            blocks += [Link("opens at", url) for url in links(details, computer)]
+            blocks += [Link("opens at", u, note(u)) for u in links(details, computer)]
         return [*blocks, Command(self.command)] if self.command else blocks
 
     @property

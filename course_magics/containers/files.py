@@ -87,16 +87,25 @@ def _out(
     api: APIClient, container: str, path: str, target: str, *, follow: bool, archive: bool
 ) -> list[str]:
     """Copy it. Returns the names of what cannot be copied: devices and pipes."""
+    from docker.errors import NotFound
+
     known(api, container)
     path = _inside(path)
     # What it is called here: the reader's word, never the container's.
     name = posixpath.basename(posixpath.normpath(path))
-    with _sent(api, container, path, follow=follow) as (pieces, stat):
-        top = "." if path.endswith("/.") else str(stat["name"])
+    with contextlib.ExitStack() as held:
+        try:
+            pieces, stat = held.enter_context(sent(api, container, path, follow=follow))
+        except NotFound:
+            raise EngineError(f"no such file in {container}: {path}") from None
+        # Where it is a link, Podman sends what it leads to under the link's name.
+        top = {name, str(stat["name"])}
+        if path.endswith("/.") or top & {"", "/", "."}:
+            top = {"."} if name and path.endswith("/.") else {".", ""}
         is_folder = bool(stat["mode"] & _FOLDER)
         goal = Path(host_path(target))
         if goal.is_dir():
-            folder, name = goal, "" if top in ("/", ".") else name
+            folder, name = goal, "" if "." in top else name
         elif target.endswith("/") and not is_folder:
             raise EngineError(
                 f"no such folder: {target}", hint="make it first, or leave out the last /"
@@ -121,26 +130,23 @@ def _out(
 
 
 @contextlib.contextmanager
-def _sent(
+def sent(
     api: APIClient, container: str, path: str, *, follow: bool = False
 ) -> Iterator[tuple[Iterator[bytes], dict[str, Any]]]:
     """A file or folder as a tar archive, and what the engine says of it.
 
     follow: where `path` is a symbolic link, what it points to. The engine holds the container
-    until the answer is read or closed. Raises EngineError when there is none.
+    until the answer is read or closed. Raises docker.errors.NotFound when there is none.
     """
-    from docker.errors import NotFound
-
-    try:
+    response = _archive(api, container, path)
+    stat = _stat(response)
+    for _ in range(5 if follow else 0):
+        if not stat.get("linkTarget"):
+            break
+        response.close()
+        path = posixpath.join(posixpath.dirname(path.rstrip("/")), stat["linkTarget"])
         response = _archive(api, container, path)
         stat = _stat(response)
-        if follow and stat.get("linkTarget"):
-            response.close()
-            base = posixpath.dirname(path.rstrip("/"))
-            response = _archive(api, container, posixpath.join(base, stat["linkTarget"]))
-            stat = _stat(response)
-    except NotFound:
-        raise EngineError(f"no such file in {container}: {path}") from None
     with contextlib.closing(response):
         yield response.iter_content(1 << 20), stat
 

@@ -6,6 +6,9 @@ import importlib.util
 import os
 from typing import Any
 
+#: Said beside a link through the notebook's server.
+SAME_SITE = "same site as this notebook: what opens there can act as you, in the notebook, too"
+
 
 def url(details: dict[str, Any], computer: str = "localhost") -> str:
     """Where programs of this computer reach a container's first published TCP port; "" without.
@@ -21,9 +24,19 @@ def links(details: dict[str, Any], computer: str = "localhost") -> list[str]:
 
     computer: the one that the engine runs on. Where that is this one, and the notebook is served
     by a hub, or jupyter-server-proxy is installed, the browser is maybe not on this computer, and
-    the address leads through the notebook's server.
+    the address leads through the notebook's server, unless $COURSE_PORTS_URL says where else a
+    port is found: "https://{port}.ports.example.org/".
     """
     return [_address(port, computer) for port in _ports(details)]
+
+
+def note(url: str) -> str:
+    """What a reader must know before opening one of `links`; "" where that is nothing.
+
+    A page that the notebook's server passes on is of the same origin as the notebook: its scripts
+    may do there what the reader may do, and it gets the reader's cookies.
+    """
+    return "" if "://" in url else SAME_SITE
 
 
 def _ports(details: dict[str, Any]) -> list[int]:
@@ -38,6 +51,8 @@ def _address(port: int, computer: str) -> str:
     if computer != "localhost":
         return _plain(port, computer)
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
+    if elsewhere := os.environ.get("COURSE_PORTS_URL", ""):
+        return elsewhere.replace("{port}", str(port))
     if hub or importlib.util.find_spec("jupyter_server_proxy") is not None:
         return f"{hub or '/'}proxy/{port}/"
     return _plain(port, computer)

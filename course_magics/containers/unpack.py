@@ -15,7 +15,7 @@ import secrets
 import shutil
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,11 @@ Parts = tuple[str, ...]
 
 
 def unpack(
-    tar: tarfile.TarFile, folder: Path, *, top: str, name: str, archive: bool = False
+    tar: tarfile.TarFile, folder: Path, *, top: Set[str], name: str, archive: bool = False
 ) -> list[str]:
     """Write the files, folders and links of `tar` below `folder`, which is there.
 
-    top: what the engine calls the file or folder that was asked for; "/" and "." stand for what
+    top: what the engine may call the file or folder that was asked for; "." and "" stand for what
     is in a folder. name: what it is called here; "" for straight into `folder`. archive: keep
     owner, group and the set-user-id, set-group-id and sticky bits, which needs root.
     All names are looked at before anything is written. Returns those of the members that are
@@ -65,7 +65,7 @@ class _Entry:
     origin: _Entry | None = None
 
 
-def _planned(tar: tarfile.TarFile, top: str, name: str) -> tuple[list[_Entry], list[str]]:
+def _planned(tar: tarfile.TarFile, top: Set[str], name: str) -> tuple[list[_Entry], list[str]]:
     before = (name,) if name else ()
     entries: list[_Entry] = []
     files: dict[Parts, _Entry | None] = {}  # None: one that is left out
@@ -97,19 +97,16 @@ def _planned(tar: tarfile.TarFile, top: str, name: str) -> tuple[list[_Entry], l
     return entries, left_out
 
 
-def _below(name: str, top: str) -> Parts:
-    """A member's name without its first part, which must be the one that was asked for."""
+def _below(name: str, top: Set[str]) -> Parts:
+    """A member's name without its first part, which must be what was asked for."""
     parts = name.split("/")
-    if top in ("/", "."):
-        # Docker's names begin with "/" or "./" here, Podman's do not.
-        inside = parts[0] == "." or (parts[0] == "" and top == "/")
-        parts = parts[1:] if inside else parts
-    else:
-        first = parts.pop(0)
-        if first == "." and parts:
-            first = parts.pop(0)
-        if first != top:
+    if not top <= {"", "."}:
+        if parts[0] == "." and len(parts) > 1:
+            del parts[0]
+        if parts[0] not in top:
             raise _refused("a name outside what was asked for", name)
+    if parts[0] in top:  # of what is in a folder, Docker's names begin with it, Podman's do not
+        del parts[0]
     if any(part in ("", ".", "..") or any(c in part for c in _ODD) for part in parts):
         raise _refused("a name that leads elsewhere", name)
     return tuple(parts)

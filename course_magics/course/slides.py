@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from course_magics.course.book import Book, read
 from course_magics.errors import OptionError
@@ -90,6 +91,7 @@ def _index(books: list[Book]) -> str:
 
 
 def _item(book: Book) -> str:
-    name, title = escape(book.path.stem), escape(book.title)
+    # ./ and %3A: a name such as javascript:… is the name of a file, not a scheme.
+    name, title = quote(f"{book.path.stem}.html"), escape(book.title)
     minutes = f" <small>{book.minutes} minutes</small>" if book.minutes else ""
-    return f'<li><a href="{name}.html">{title}</a>{minutes}</li>'
+    return f'<li><a href="./{name}">{title}</a>{minutes}</li>'

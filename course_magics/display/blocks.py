@@ -6,6 +6,7 @@ escaping happens in this file alone.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ TONES: dict[Tone, str] = {
     "warn": "color:var(--jp-warn-color1,#9a5b00)",
     "dim": "color:var(--jp-content-font-color2,#666)",
 }
+_OPENS = re.compile(r"https?://|/(?![/\\])", re.IGNORECASE)
 MONO = "font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)"
 
 
@@ -97,17 +99,29 @@ class Command:
 
 @dataclass(frozen=True)
 class Link:
-    """Where something can be opened in the browser. url: http(s), or a path of this server."""
+    """Where something can be opened in the browser. url: http(s), or a path of this server.
+
+    Anything else, javascript: or a path of another server (//…), is shown and leads nowhere.
+    note: what to know before one opens it.
+    """
 
     words: str
     url: str
+    note: str = ""
 
     def text(self) -> str:
-        return f"{clean(self.words)} {clean(self.url)}"
+        return f"{clean(self.words)} {clean(self._address)}"
 
     def html(self) -> str:
-        url = escape(clean(self.url))
-        return f'<div>{_shown(self.words)} <a href="{url}" target="_blank">{url}</a></div>'
+        url = clean(self.url)
+        shown = _shown(self._address)
+        if _OPENS.match(url):
+            shown = f'<a href="{escape(url)}" target="_blank">{shown}</a>'
+        return f"<div>{_shown(self.words)} {shown}</div>"
+
+    @property
+    def _address(self) -> str:
+        return f"{self.url} ({self.note})" if self.note else self.url
 
 
 @dataclass(frozen=True)

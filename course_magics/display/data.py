@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+#: How a spreadsheet's formula begins; the wide ones count in East Asian versions.
+_FORMULA = re.compile(r"[\t\r\n]|\s*[-=+@\uff1d\uff0b\uff0d\uff20]")
 
 
 def plain(value: Any) -> Any:
@@ -45,3 +49,11 @@ def frame(rows: Sequence[Mapping[str, Any]]) -> DataFrame:
             hint="%pip install pandas\n.rows and .to_json() do without it",
         ) from None
     return pandas.DataFrame(list(rows))
+
+
+def csv_cell(value: Any) -> Any:
+    """`value` for a CSV file: a spreadsheet takes no text in it for a formula.
+
+    Text that begins as one gets an apostrophe before it, which marks text there (OWASP's rule).
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

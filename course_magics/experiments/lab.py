@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from course_magics import engine, process
+from course_magics.containers.files import sent
 from course_magics.errors import CourseError, EngineError, Interrupted, MachineError
 
 if TYPE_CHECKING:
@@ -288,13 +289,19 @@ class Lab:
     def _from_image(self) -> Path | None:
         with contextlib.suppress(EngineError):
             id = self.new_container(["true"], start=False)
-            with engine.talking("docker cp") as api:
-                pieces, _ = api.get_archive(id, "/bin/busybox")
-                data = b"".join(pieces)
-            self.remove_container(id)
+            try:
+                with (
+                    engine.talking("docker cp") as api,
+                    sent(api, id, "/bin/busybox", follow=True) as (pieces, _),
+                ):
+                    data = b"".join(pieces)
+            finally:
+                self.remove_container(id)
             with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                content = tar.extractfile("busybox")
-                assert content is not None
+                member = tar.next()
+                content = tar.extractfile(member) if member and member.isfile() else None
+                if content is None:
+                    return None
                 file = self._folder / "busybox"
                 file.write_bytes(content.read())
             file.chmod(0o755)

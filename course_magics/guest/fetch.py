@@ -20,6 +20,7 @@ from course_magics.guest.build import clear_unfinished, guest_folder, locked, mo
 from course_magics.guest.model import Guest
 from course_magics.guest.procs import Say
 from course_magics.patience import limit
+from course_magics.storage import disk_full, is_full
 
 _BLOCK = 1 << 20
 
@@ -90,6 +91,8 @@ def _download(url: str, target: Path, say: Say) -> str:
             size = int(answer.headers.get("Content-Length") or 0)
             return _copy(answer, out, size, say)
     except (OSError, ValueError, http.client.HTTPException) as error:
+        if is_full(error):
+            raise disk_full(target) from None
         raise MachineError(f"The download of {url} failed.", detail=str(error)) from error
 
 
@@ -113,11 +116,14 @@ def _unpack(archive: Path, target: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
-                if not member.isfile() or Path(member.name).name != member.name:
-                    raise MachineError(f"The guest's archive holds something odd: {member.name}")
+                name = member.name
+                if not member.isfile() or name in ("", ".", "..") or "/" in name or "\0" in name:
+                    raise MachineError(f"The guest's archive holds something odd: {name}")
                 stream = tar.extractfile(member)
                 assert stream is not None
-                with (target / member.name).open("xb") as out:
+                with (target / name).open("xb") as out:
                     shutil.copyfileobj(stream, out, _BLOCK)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        if is_full(error):
+            raise disk_full(target) from None
         raise MachineError("The guest's archive cannot be read.", detail=str(error)) from error

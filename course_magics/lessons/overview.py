@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from course_magics.display import Block, Facts, Grid, Line, Listed, Shown, Table
+from course_magics.display.data import csv_cell
 from course_magics.errors import LessonError, OptionError
 from course_magics.lessons import find, learn, progress
 from course_magics.lessons.exercise import Exercise, lacks
@@ -256,8 +257,12 @@ def export(kind: str) -> str:
     out = io.StringIO()
     table = csv.DictWriter(out, columns, lineterminator="\n")
     table.writeheader()
+
+    def add(row: dict[str, Any]) -> None:
+        table.writerow({column: csv_cell(value) for column, value in row.items()})
+
     for name, done in sorted(book.exercises.items()):
-        table.writerow(
+        add(
             {
                 "kind": "exercise",
                 "name": name,
@@ -270,7 +275,7 @@ def export(kind: str) -> str:
     for name, answers in sorted(book.quizzes.items()):
         for id, a in sorted(answers.items()):
             row = {"kind": "question", "name": name, "question": id, "tries": a.tries}
-            table.writerow({**row, "right": int(a.right), "first": int(a.first)})
+            add({**row, "right": int(a.right), "first": int(a.first)})
     return out.getvalue()
 
 

@@ -152,19 +152,21 @@ class State:
     def get(self, container: str, path: str) -> str | None:
         """A file in a container, running or not; None where there is none."""
         import io
-        import posixpath
         import tarfile
 
+        from course_magics.containers.files import sent
+
         def read(api: APIClient) -> str | None:
-            asked = path
-            for _ in range(5):  # a link leads to the next one
-                pieces, about = api.get_archive(container, asked)
-                if not about.get("linkTarget"):
-                    break
-                asked = posixpath.join(posixpath.dirname(asked), about["linkTarget"])
-            if about["size"] > _MOST:
-                return None
-            with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
+            data = io.BytesIO()
+            with sent(api, container, path, follow=True) as (pieces, about):
+                if about["size"] > _MOST:
+                    return None
+                for piece in pieces:  # a folder says little of its size, and may hold any amount
+                    data.write(piece)
+                    if data.tell() > 2 * _MOST:
+                        return None
+            data.seek(0)
+            with tarfile.open(fileobj=data) as tar:
                 member = tar.next()
                 file = tar.extractfile(member) if member is not None and member.isfile() else None
                 return file.read().decode("utf-8", "replace") if file is not None else None

@@ -194,6 +194,8 @@ def test_the_state_of_a_container(cell: Cell, name: str) -> None:
             break
     assert state.get(name, "/data/file") == state.get(name, "/link") == "kept\n"
     assert state.get(name, "/nowhere") is state.get(name, "/data") is None
+    # Far more than is read; what is not read must not hold up the container.
+    assert state.get(name, "/") is None
     assert state.exec(name, "cat", "/data/file") == (0, "kept\n")
     assert state.exec(name, "sh", "-c", "echo out; echo err >&2; exit 3") == (3, "out\n")
     assert state.exec(name, "cat", "/nowhere").status == 1

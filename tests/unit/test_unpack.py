@@ -249,6 +249,26 @@ def test_the_engine_s_name_decides_nothing(place: Place) -> None:
     assert [p.name for p in place.work.iterdir()] == ["out"]
 
 
+def test_a_followed_link_may_come_under_either_name(place: Place) -> None:
+    """Podman follows a link of itself, and sends what it leads to under the link's name."""
+    for sent in ("out", "target"):
+        place.copy(
+            tar_of((sent, FOLDER, "", 0o755), (f"{sent}/{sent}", FILE, "x", 0o644)), name="target"
+        )
+    assert {p.name for p in (place.work / "out").iterdir()} == {"out", "target"}
+    assert [p.name for p in place.work.iterdir()] == ["out"]
+
+
+def test_in_a_folder_nothing_leads_out(place: Place) -> None:
+    for bad in ("/etc/x", "./../x", "../x", ".//x"):
+        with pytest.raises(EngineError, match="refused"):
+            place.copy(tar_of((bad, FILE, "x", 0o644)), path="/x/.", name=".")
+    with pytest.raises(EngineError, match="a file in place of the folder"):
+        place.copy(tar_of((".", FILE, "x", 0o644)), path="/x/.", name=".")
+    assert place.untouched
+    assert not list(place.work.iterdir())
+
+
 def test_the_reader_s_files_stay_when_the_kinds_differ(place: Place) -> None:
     (place.work / "out/log").mkdir(parents=True)
     (place.work / "out/log/mine").write_text("mine")
@@ -289,7 +309,13 @@ def test_a_broken_archive_is_one_line(place: Place, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("top", "names"), [("/", ["", "/d", "/d/f"]), (".", [".", "./d", "./d/f"]), (".", ["d", "d/f"])]
+    ("top", "names"),
+    [
+        ("/", ["", "/d", "/d/f"]),
+        (".", [".", "./d", "./d/f"]),
+        (".", ["d", "d/f"]),
+        ("/", ["d", "d/f"]),
+    ],
 )
 def test_what_is_in_a_folder(place: Place, top: str, names: list[str]) -> None:
     """Docker's names for /, Docker's and Podman's for FOLDER/."""

@@ -8,7 +8,7 @@ from typing import Any
 from course_magics import engine, labels
 from course_magics.containers.compose.project import Project
 from course_magics.containers.container import Container, state_of
-from course_magics.containers.links import links
+from course_magics.containers.links import links, note
 from course_magics.containers.listing import ports_of
 from course_magics.display import Block, Command, Line, Link, Shown, Table
 from course_magics.errors import EngineError, closest
@@ -127,7 +127,8 @@ class Stack(Shown):
         found += self.table().blocks()
         for row in self.rows:
             if row["State"] == "running":
-                found += [Link(f"{row['shown name']} opens at", u) for u in _fixed(row["details"])]
+                words = f"{row['shown name']} opens at"
+                found += [Link(words, u, note(u)) for u in _fixed(row["details"])]
         return [*found, Command(self.command)]
 
 
