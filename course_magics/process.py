@@ -19,7 +19,7 @@ from course_magics.streams import Sink
 
 #: Once a program has ended, its pipe may be held open by what it left behind: wait this long (s).
 _IDLE = 0.2
-#: How long nothing may come any more from a program that has ended (seconds).
+#: How long the output of a program that has ended is waited for (seconds).
 _LAST_WORDS = 1.0
 #: ■: how long a program may take to end by itself, then to obey SIGTERM (seconds).
 _GRACE, _TERM = 2.0, 0.4
@@ -152,7 +152,6 @@ def _pass_on(
                 if time.monotonic() - ended > _LAST_WORDS:
                     return
             continue
-        ended = None
         if data:
             sink.write(data)
         else:

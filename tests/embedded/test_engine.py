@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from course_magics import engine
 from course_magics.engine import embedded
 from course_magics.engine.embedded.files import Files
 from course_magics.errors import EngineError
+from course_magics.patience import until
+from course_magics.visit import visit
 
 Cell = Callable[[str], str]
 
@@ -72,15 +73,7 @@ def free_port() -> int:
 
 
 def fetch(port: int, path: str = "") -> bytes:
-    end = time.monotonic() + 20
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
-                return bytes(answer.read())
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
+    return visit(f"http://127.0.0.1:{port}/{path}").encode()
 
 
 def test_it_is_a_real_docker_of_its_own(cell: Cell, state: Path) -> None:
@@ -176,14 +169,15 @@ def test_a_published_port_is_reached_here(cell: Cell) -> None:
         assert f"{port}/" in shown
         assert fetch(port) == b"hello\n"
         cell("%container rm -f page")
-        end = time.monotonic() + 10
-        while True:  # the port is free again
+
+        def free() -> bool:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", port), timeout=10).close()
             except OSError:
-                break
-            assert time.monotonic() < end, "the port stayed open"
-            time.sleep(0.1)
+                return True
+            return False
+
+        until(free, pause=0.1, what="the port stays open")
 
 
 def test_a_port_that_the_engine_chooses_is_no_connection_s(cell: Cell) -> None:
@@ -246,9 +240,7 @@ def test_kernels_share_it_and_the_last_one_lets_it_stop(state: Path) -> None:
     time.sleep(5)
     assert len(qemu_of(state)) == 1, "it stopped under a kernel's feet"
     kernels[1].communicate("\n")
-    end = time.monotonic() + 30
-    while qemu_of(state) and time.monotonic() < end:
-        time.sleep(0.2)
+    until(lambda: not qemu_of(state), pause=0.2)
     assert qemu_of(state) == []
 
 
@@ -305,11 +297,9 @@ def test_a_killed_keeper_takes_its_machine_along(cell: Cell, state: Path) -> Non
     keeper = int(Path(f"/proc/{qemu}/stat").read_text().rpartition(")")[2].split()[1])
     assert "keeper" in Path(f"/proc/{keeper}/cmdline").read_text()
     os.kill(keeper, signal.SIGKILL)
-    end = time.monotonic() + 10
     # QEMU goes with the keeper's first thread, our connection with the last: a cell between the two
     # would still be led to the old engine, and told that it stopped.
-    while (qemu_of(state) or embedded.held()) and time.monotonic() < end:
-        time.sleep(0.1)
+    until(lambda: not (qemu_of(state) or embedded.held()), pause=0.1)
     assert qemu_of(state) == []
     assert embedded.held() is None
     assert "before" in cell("%container ps -a")

@@ -14,8 +14,8 @@ import docker
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from course_magics import engine, labels
-from course_magics.containers.compose import program
+from course_magics import engine, labels, settings
+from course_magics.containers.compose import program, ready
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
 from course_magics.patience import until
 
@@ -137,6 +137,30 @@ def test_not_ready_in_time(fails: Fails, project: str, here: Path) -> None:
     check = '    healthcheck: {test: "false", interval: 60s}\n'
     error = fails(f"%%compose -p {project} --wait-timeout 1\n" + one("web", "sleep 99", check))
     assert "not ready in time: web" in str(error)
+
+
+def test_a_check_that_takes_longer_than_the_patience_is_waited_for(
+    cell: Cell, project: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings.current(), "patience", 1)
+    check = '    healthcheck: {test: "test -e /well", interval: 1s, retries: 60}\n'
+    slow = "sh -c 'sleep 4; touch /well; sleep 99'"
+    found = cell(f"%%compose -p {project}\n" + one("web", slow, check)).result
+    assert "healthy" in str(found)
+
+
+def test_a_service_that_never_starts_is_given_up(
+    cell: Cell, fails: Fails, project: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose has made it, and somebody else's hand keeps it from starting: `up` is cut short."""
+    monkeypatch.setattr(settings.current(), "patience", 1)
+    file = f"name: {project}\n" + one("web", "sleep 99")
+    (here / "compose.yaml").write_text(file)
+    cell("%compose create")
+    with pytest.raises(ready.TooLong) as late:
+        ready.wait(project, seconds=None, watch=lambda rows: None)
+    assert [row["State"] for row in late.value.rows] == ["created"]
+    assert late.value.still == 1
 
 
 def test_a_dependency_that_fails(fails: Fails, project: str, here: Path) -> None:

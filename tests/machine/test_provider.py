@@ -21,6 +21,7 @@ import pytest
 
 from course_magics.guest.box import ensure_box
 from course_magics.machines import provider
+from course_magics.patience import until
 
 pytestmark = pytest.mark.machine
 
@@ -60,7 +61,7 @@ class Project:
     def vagrant(self, *words: str, fails: bool = False) -> str:
         """What `vagrant WORDS` says; it has to succeed, or to fail."""
         process = self.start(*words)
-        out = process.communicate(timeout=150)[0]
+        out = process.communicate()[0]
         assert (process.returncode != 0) is fails, f"vagrant {' '.join(words)}:\n{out}"
         return out
 
@@ -120,13 +121,6 @@ def make(tmp_path: Path, home: Path) -> Iterator[Make]:
         for number in left:
             os.kill(number, signal.SIGKILL)
         assert not left, "destroy left a QEMU"
-
-
-def _until(true: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.1)
-    return true()
 
 
 def test_install_keeps_what_is_there(tmp_path: Path) -> None:
@@ -199,7 +193,7 @@ def test_a_machine_from_up_to_destroy(make: Make) -> None:
 
     # Killed from outside: it is off, and boots.
     os.kill(one.qemus()[0], signal.SIGKILL)
-    assert _until(lambda: one.qemus() == [], 5)
+    assert until(lambda: one.qemus() == [])
     assert one.state() == "aborted"
     out = one.vagrant("up")
     assert "insecure" not in out, "the key was replaced for good"
@@ -221,7 +215,7 @@ def test_sizes_meant_for_virtualbox_and_an_interrupted_up(make: Make) -> None:
         'config.vm.provider("libvirt") { |v| v.memory = 2048; v.storage :file, size: "1G" }'
     )
     process = one.start("up")
-    assert _until(lambda: len(one.qemus()) == 1, 20)
+    assert until(lambda: len(one.qemus()) == 1)
     time.sleep(1)
     begin = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -249,7 +243,7 @@ def test_sizes_meant_for_virtualbox_and_an_interrupted_up(make: Make) -> None:
     # Killed without a chance to clean up, in the middle: destroy finds everything.
     one.vagrant("destroy", "-f")
     process = one.start("up")
-    assert _until(lambda: len(one.qemus()) == 1, 20)
+    assert until(lambda: len(one.qemus()) == 1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     one.vagrant("destroy", "-f")

@@ -39,7 +39,6 @@ def _status() -> list[tuple[str, bool, str, str]]:
     return [(n.name, n.runs, n.role, n.state) for n in Swarm(NAME).status()]
 
 
-@pytest.mark.timeout(600)  # three boots: in emulation on a busy computer they take minutes
 def test_two_machines_from_up_to_down(
     ip: InteractiveShell, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -135,6 +135,23 @@ def test_settings_reach_what_they_are_for(
     assert chosen_provider() == {"VAGRANT_DEFAULT_PROVIDER": "libvirt"}
 
 
+@pytest.mark.parametrize("old", ["engine_timeout", "service_wait"])
+def test_an_old_name_of_a_setting_is_told_the_new_one(
+    ip: InteractiveShell, here: Path, capsys: pytest.CaptureFixture[str], old: str
+) -> None:
+    before = settings.current().patience
+    ip.run_cell(f"%config CourseMagics.{old} = 7")
+    assert capsys.readouterr().out == f"CourseMagics.{old} is now CourseMagics.patience\n"
+    ip.run_cell("%config CourseMagics.live = True")
+    assert capsys.readouterr().out == "", "once"
+    ip.run_line_magic("unload_ext", "course_magics")
+    (here / "pyproject.toml").write_text(f"[tool.course_magics]\n{old} = 7\n")
+    ip.run_line_magic("load_ext", "course_magics")
+    said = capsys.readouterr().out
+    assert f"[tool.course_magics] in pyproject.toml: {old} is now patience\n" in said
+    assert settings.current().patience == before
+
+
 def test_settings_from_pyproject(ip: InteractiveShell, here: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     ip.run_line_magic("unload_ext", "course_magics")
     (here / "pyproject.toml").write_text(

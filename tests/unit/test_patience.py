@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from course_magics import settings
+from course_magics.errors import CourseError
 from course_magics.patience import Patience, until
 
 
@@ -52,3 +57,21 @@ def test_until_gives_what_came_or_none():
 def test_the_setting_is_the_default(monkeypatch):
     monkeypatch.setattr(settings.current(), "patience", 7)
     assert Patience().seconds == 7
+
+
+def test_giving_up_names_what_did_not_come():
+    with pytest.raises(CourseError, match="the page: nothing has moved for 1 s") as error:
+        until(lambda: None, seconds=1, pause=0.01, what="the page")
+    assert "CourseMagics.patience" in str(error.value)
+
+
+def test_until_goes_on_while_the_sign_changes():
+    steps = iter(range(1000))
+    begun = time.monotonic()
+    found = until(
+        lambda: time.monotonic() - begun > 0.5,
+        sign=lambda: next(steps),
+        seconds=0.2,
+        pause=0.01,
+    )
+    assert found, "longer than 0.2 s in all, but it moved"
