@@ -154,7 +154,9 @@ class _Removal:
         asks: Names = {}
         if not force:
             held = {**things, "images": found.maybe}
-            asks = {kind: [n for _, n in held[kind]] for kind in ("volumes", "images", "contexts")}
+            asks = {
+                kind: sorted(n for _, n in held[kind]) for kind in ("volumes", "images", "contexts")
+            }
         self.done = Cleaned(self.removed, sorted(self.kept), asks)
 
     def _all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from course_magics import labels
@@ -102,9 +103,12 @@ def image_names(image: Found) -> list[str]:
 
 
 def _labelled_last(api: APIClient, image: str) -> bool:
-    """Whether the label is the last step of its history, where the engine's own builder puts it."""
-    last = (api.history(image) or [{}])[0].get("CreatedBy") or ""
-    return " LABEL " in last and labels.IMAGE in last
+    """Whether the label is among the last steps of its history, as the engine's own builder has it.
+
+    BuildKit writes no such step.
+    """
+    said = (str(step.get("CreatedBy")) for step in api.history(image))
+    return any(labels.IMAGE in step for step in takewhile(lambda s: " LABEL " in s, said))
 
 
 def _lies_on(image: Found, other: Found) -> bool:

@@ -97,7 +97,10 @@ def test_cleaning_what_this_session_made(
 
     monkeypatch.setattr(project, "made", {shop})
     monkeypatch.setattr(labels, "_session", "nobody's")
-    removed = remove_all(mine=True).removed
+    kept = remove_all(mine=True)
+    assert (kept.removed["volumes"], kept.asks) == ([], {"volumes": [f"{shop}_data"]})
+    assert api.inspect_volume(f"{shop}_data")
+    removed = {**kept.removed, "volumes": remove_all(mine=True, force=True).removed["volumes"]}
     assert removed["containers"] == [f"{shop}-job-1", f"{shop}-web-1"]
     assert (removed["networks"], removed["volumes"]) == ([f"{shop}_default"], [f"{shop}_data"])
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -107,12 +106,12 @@ def test_an_interrupt_before_the_container_s_id_is_known(
 def test_what_the_reader_started_again_is_not_reaped(
     cell: Cell, api: docker.APIClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The owner's label is a fake: a process that has never been, on a computer of its own.
+    """The owner's label is a fake: a process that has never been, in a boot of its own.
 
     (Tests run side by side, and each process reaps what it sees of this computer.)
     """
-    monkeypatch.setattr(socket, "gethostname", lambda: name)
-    gone = {labels.OWNER: f"{name}:1:1"}
+    monkeypatch.setattr(labels, "_here", lambda: (name, "1", "0"))
+    gone = {labels.OWNER: f"{name}:1:0:1:1"}
     for suffix in ("again", "never", "first"):
         api.create_container(
             "course/busybox", ["sleep", "99"], name=f"{name}-{suffix}", labels=gone

@@ -1,7 +1,6 @@
 """`%container run` on the real engine."""
 
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,8 +192,8 @@ def test_create_then_start_attached(cell: Cell, name: str) -> None:
 def test_orphans_of_a_killed_kernel_are_removed(
     api: docker.APIClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The owner's label is a fake: a process that has never been, on a computer of its own."""
-    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    """The owner's label is a fake: a process that has never been, in a boot of its own."""
+    monkeypatch.setattr(labels, "_here", lambda: (name, "1", "0"))
     for suffix, owner in (("a", labels.owner().rpartition(":")[0] + ":1"), ("b", labels.owner())):
         made = api.create_container(
             "course/busybox", ["sleep", "99"], name=f"{name}-{suffix}", labels={labels.OWNER: owner}

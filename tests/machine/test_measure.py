@@ -103,7 +103,7 @@ def test_an_interrupt_leaves_nothing(moment: str, state: Path) -> None:
         [sys.executable, "-c", "import sys; from course_magics.cli import main; sys.exit(main())", "measure", "startup", "--repeat", "1"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
     )  # fmt: skip
-    owner = f"{labels.owner().partition(':')[0]}:{process.pid}:{labels.started(process.pid)}"
+    owner = labels.owner(process.pid)
     wanted = "*/.vagrant" if moment == "vagrant" else "*/.vagrant/machines/default/*/pid"
     try:
         found = (state / "measure").glob

@@ -63,7 +63,7 @@ def build(
             )
     except APIError as error:
         raise Failure(str(error.explanation)) from None
-    reader = _Reader(api, result, moved)
+    reader = _Reader(api, result, moved, len(_labels(options)))
     try:
         reader.read(events(response.raw.stream(decode_content=False)))
     except Failure:
@@ -77,7 +77,6 @@ def build(
 
 
 def _params(options: BuildOptions) -> dict[str, Any]:
-    given = dict(item.partition("=")[::2] for item in options.label)
     return {
         "dockerfile": contexts.DOCKERFILE,
         "t": options.tag,
@@ -86,7 +85,7 @@ def _params(options: BuildOptions) -> dict[str, Any]:
         "rm": 1,
         "forcerm": 1,
         "buildargs": json.dumps(arguments(options.build_arg)),
-        "labels": json.dumps({**labels.image(), **given}),
+        "labels": json.dumps(_labels(options)),
         **({"target": options.target} if options.target else {}),
         **({"platform": options.platform} if options.platform else {}),
         **({"networkmode": options.network} if options.network else {}),
@@ -96,6 +95,11 @@ def _params(options: BuildOptions) -> dict[str, Any]:
         **({"shmsize": options.shm_size} if options.shm_size else {}),
         **({"ulimits": json.dumps([ulimit(u) for u in options.ulimit])} if options.ulimit else {}),
     }
+
+
+def _labels(options: BuildOptions) -> dict[str, str]:
+    """Each is a step of its own, after those of the cell."""
+    return {**labels.image(), **dict(item.partition("=")[::2] for item in options.label)}
 
 
 def arguments(given: list[str]) -> dict[str, str | None]:
@@ -119,8 +123,10 @@ def events(chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
 class _Reader:
     """Follows the builder's words from step to step."""
 
-    def __init__(self, api: APIClient, result: Build, moved: Callable[[], object]) -> None:
-        self.api, self.result, self.moved = api, result, moved
+    def __init__(
+        self, api: APIClient, result: Build, moved: Callable[[], object], labels: int
+    ) -> None:
+        self.api, self.result, self.moved, self.labels = api, result, moved, labels
         self.step: Step | None = None
         self.cached = False
         self.base = self.container = ""
@@ -150,9 +156,9 @@ class _Reader:
             number = int(match[1]) - 1
             if self.step and self.step.state == "running":
                 self.step.end("base")  # an ARG before the first FROM makes no image
-            # The last one is the label that we add, which the cell does not have. With --target,
+            # The last ones are the labels that we add, which the cell does not have. With --target,
             # the cell has other steps behind it.
-            ours = match[1] == match[2] or number >= len(self.result.steps)
+            ours = number >= min(int(match[2]) - self.labels, len(self.result.steps))
             self.step = None if ours else self.result.steps[number]
             self.cached = False
             if self.step:
