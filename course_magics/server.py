@@ -24,7 +24,9 @@ def _save() -> None:
 
     try:
         from course_magics.engine import embedded
+        from course_magics.engine.embedded.files import own_folder
 
-        embedded.stop(unused=True)
+        if own_folder().is_dir():  # who has never had one, gets no folder for it now
+            embedded.stop(unused=True)
     except (CourseError, ImportError, OSError) as error:  # Windows has no embedded engine
         print(f"course_magics: the embedded engine was not saved: {error}", flush=True)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import itertools
 import json
 import socket
 import subprocess
 import sys
+import threading
+import time
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from course_magics import engine
+from course_magics import engine, settings
 from course_magics.containers.create import bound_paths
 from course_magics.containers.links import links, url
 from course_magics.engine import connection, embedded, find
 from course_magics.engine.embedded import client
 from course_magics.engine.embedded.files import Files
+from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.ports import Port, _of, _of_listed
-from course_magics.errors import EngineError
+from course_magics.errors import EngineError, MachineError
 from course_magics.widgets.starting import Starting
 
 
@@ -176,6 +183,57 @@ def test_a_keeper_that_ends_before_it_is_heard(
     assert "%engine reset" in (caught.value.hint or "")
 
 
+def test_a_start_is_waited_for_as_long_as_the_keeper_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The keeper is a socket here: to be slow, or to hang, is not to be had of a real one."""
+    monkeypatch.setattr(settings.current(), "patience", 1)
+    ours, keepers = socket.socketpair()
+
+    def keeper() -> None:
+        for _ in range(8):
+            keepers.sendall(b'{"step": "booting the machine"}\n')
+            time.sleep(0.25)
+        keepers.sendall(b'{"ready": {"cpus": 2}}\n')
+
+    speaking = threading.Thread(target=keeper)
+    speaking.start()
+    steps: list[str] = []
+    lease = client.Lease(ours)
+    lease.await_ready(steps.append)
+    speaking.join()
+    assert steps == ["booting the machine"], "the same step is told once"
+    assert lease.facts == {"cpus": 2}
+    with pytest.raises(EngineError, match="its keeper says nothing"):
+        client.Lease(ours).await_ready(steps.append)
+    with pytest.raises(EngineError, match="does not end"):
+        client.Lease(ours).await_end()
+    keepers.close()
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_the_machine_is_waited_for_as_long_as_it_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: bool
+) -> None:
+    """Its signs are made up here: a machine that hangs is not to be had on demand."""
+    machine = Machine(Files(tmp_path), Settings(patience=0.8))
+    signs = itertools.count()
+
+    async def moved() -> object:
+        return next(signs) if moves else 0
+
+    async def answer() -> str:
+        await asyncio.sleep(2)
+        return "done"
+
+    monkeypatch.setattr(machine.qemu, "moved", moved)
+    if moves:
+        assert asyncio.run(machine._patiently(answer())) == "done"
+    else:
+        with pytest.raises(MachineError, match="does not answer"):
+            asyncio.run(machine._patiently(answer()))
+
+
 def test_a_keeper_that_fails_as_nobody_foresaw(tmp_path: Path) -> None:
     """It says so where the next kernel looks, and its log has all of it."""
     broken = (
@@ -199,3 +257,15 @@ def test_the_view_of_a_start_escapes() -> None:
     assert "<script>" not in html
     assert "\x1b" not in html
     assert html.count("<tr>") == 2
+
+
+def test_jupyters_server_finds_the_extension() -> None:
+    """The file that a wheel puts into etc/jupyter names a module that the server can load."""
+    root = Path(engine.__file__).parents[2]
+    with (root / "pyproject.toml").open("rb") as file:
+        (told,) = tomllib.load(file)["tool"]["setuptools"]["data-files"].values()
+    config = json.loads((root / told[0]).read_text())
+    (name,) = config["ServerApp"]["jpserver_extensions"]
+    module = importlib.import_module(name)
+    assert module._jupyter_server_extension_points() == [{"module": name}]
+    assert callable(module._load_jupyter_server_extension)

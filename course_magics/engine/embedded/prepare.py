@@ -213,6 +213,7 @@ def _make(guest: Guest, work: Path, name: str, say: Say) -> None:
         say("putting dockerd into the machine")
         _install(guest, files, Path(unpacked))
     hardware = asyncio.run(_first_run(guest, files, say))
+    files.nothing.rmdir()
     for file in (files.disk, files.saved):
         file.chmod(0o444)  # every engine's disk is its own
         storage.sync_file(file)
