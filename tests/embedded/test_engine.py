@@ -20,9 +20,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from course_magics import engine
 from course_magics.engine import embedded
 from course_magics.engine.embedded.files import Files
+from course_magics.engine.embedded.prepare import Prepared
 from course_magics.errors import EngineError
 from course_magics.patience import until
 from course_magics.visit import visit
+from tests.strangers import PUBLISHED, Stranger, only_root
 
 Cell = Callable[[str], str]
 
@@ -74,6 +76,23 @@ def free_port() -> int:
 
 def fetch(port: int, path: str = "") -> bytes:
     return visit(f"http://127.0.0.1:{port}/{path}").encode()
+
+
+@only_root
+def test_a_new_engine_lets_nobody_in_while_it_starts(state: Path) -> None:
+    """A stranger who can read the snapshot, as everybody can where a class shares one."""
+    prepared = Prepared.newest()
+    assert prepared is not None
+    key = prepared.key.read_text() if prepared.key.exists() else PUBLISHED
+    assert not Files.mine().disk.exists(), "the first start of all"
+    with Stranger(key, "root vagrant") as stranger:
+        engine.current()
+    assert stranger.refused > 0, "there was a door to knock at"
+    assert stranger.opened == []
+    # The counter-test: with the user's key the same stranger would get in.
+    with Stranger(Files.mine().key.read_text(), "root", old=True) as knowing:
+        pass
+    assert "root" in [opened[1] for opened in knowing.opened]
 
 
 def test_it_is_a_real_docker_of_its_own(cell: Cell, state: Path) -> None:
@@ -170,7 +189,7 @@ def test_a_published_port_is_reached_here(cell: Cell) -> None:
         assert fetch(port) == b"hello\n"
         cell("%container rm -f page")
 
-        def free() -> bool:
+        def free(port: int = port) -> bool:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=10).close()
             except OSError:

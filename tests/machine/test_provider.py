@@ -277,7 +277,7 @@ def test_two_machines_on_a_private_network(make: Make) -> None:
     assert len(both.qemus()) == 1
     assert _hubs(both.folder) == hubs
     both.vagrant("halt")
-    assert _until(lambda: not _hubs(both.folder), 20), "it ends with the last machine"
+    assert until(lambda: not _hubs(both.folder)), "it ends with the last machine"
 
 
 def _hubs(project: Path) -> list[int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,28 +76,37 @@ def test_vagrant_up_lets_nobody_in(make: Make) -> None:  # noqa: F811
     assert one.data().stat().st_mode & 0o777 == 0o700
 
 
-def test_a_stranger_reads_nothing_of_a_machine(make: Make) -> None:  # noqa: F811
-    """Its disk, its console and its sockets are its owner's alone."""
-    one = make("config.vm.synced_folder '.', '/vagrant', disabled: true")
-    one.folder.chmod(0o755)
+@pytest.fixture
+def open_folder() -> Iterator[str]:
+    """A folder that everybody can look into; pytest's own are private."""
+    with tempfile.TemporaryDirectory(prefix="course-test-") as place:
+        Path(place).chmod(0o755)
+        yield place
+
+
+def test_a_stranger_reads_nothing_of_a_machine(open_folder: str, make: Make) -> None:  # noqa: F811
+    """Its disk, its console and its sockets are its owner's alone, wherever the project lies."""
+    one = make("config.vm.synced_folder '.', '/vagrant', disabled: true", open_folder)
     one.vagrant("up")
     (number,) = one.qemus()
     words = Path(f"/proc/{number}/cmdline").read_bytes().decode().split("\0")
     parts = [part for word in words for part in word.split(",")]
     sockets = [part.partition("=")[2] for part in parts if "path=/" in part]
     sockets += [w.partition(":")[2].partition(",")[0] for w in words if w.startswith("unix:")]
-    assert len(sockets) >= 2
-    knock = (
-        "import os, socket, sys\nos.setgid(65534); os.setuid(65534)\n"
-        "for path in sys.argv[1:]:\n"
+    assert sockets
+    program = (
+        "import os, socket, sys\nos.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "for path in sys.argv[2:]:\n"
         "    try: socket.socket(socket.AF_UNIX).connect(path)\n"
         "    except PermissionError: print('refused')\n"
         "    else: print('reached')\n"
+        "for name in 'machine.qcow2', 'console.log', 'private_key':\n"
+        "    try: open(sys.argv[1] + '/.vagrant/machines/default/qemu/' + name)\n"
+        "    except PermissionError: print('refused')\n"
+        "    else: print('read')\n"
+        "open(sys.argv[1] + '/Vagrantfile'); print('Vagrantfile')\n"
     )
-    done = subprocess.run([sys.executable, "-c", knock, *sockets], capture_output=True, text=True)
-    assert done.stdout.split() == ["refused"] * len(sockets)
-    done = subprocess.run(
-        ["cat", str(one.data() / "machine.qcow2")], capture_output=True, user=65534, group=65534,
-        extra_groups=[],
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (1, b"")
+    command = [sys.executable, "-c", program, open_folder, *sockets]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == [*["refused"] * (len(sockets) + 3), "Vagrantfile"], done.stderr
+    one.vagrant("destroy", "-f")
