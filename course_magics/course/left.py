@@ -89,8 +89,11 @@ def _images(api: APIClient, all: bool) -> list[str]:
     names = []
     for image in api.images():
         tags = [tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"]
-        built = (image.get("Labels") or {}).get(labels.USER) == labels.user()
-        names += [t for t in tags if t not in base and (all or built or t.startswith(DEMO))]
+        user = (image.get("Labels") or {}).get(labels.USER)
+        built = user == labels.user()
+        names += [
+            t for t in tags if t not in base and (all or built or (t.startswith(DEMO) and not user))
+        ]
         if not tags and (all or built):
             names.append(image["Id"].removeprefix("sha256:")[:12])
     return names
