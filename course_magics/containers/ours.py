@@ -126,6 +126,6 @@ def refuse_others(kind: str, name: str, given: Mapping[str, str] | None, flag: s
     whose = (given or {}).get(labels.USER)
     if whose and whose != labels.user():
         raise EngineError(
-            f"the {kind} {name} on this engine is of {whose.partition('@')[0]}",
+            f"the {kind} {name} on this engine belongs to {whose.partition('@')[0]}",
             hint=f"choose another name: {flag}{name}-{labels.short_user()}",
         )

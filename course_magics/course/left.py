@@ -149,9 +149,11 @@ def _images(api: APIClient, all: bool) -> list[str]:
     names = []
     for image in api.images():
         tags = [tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"]
-        built = (image.get("Labels") or {}).get(labels.USER) == labels.user()
-        names += [t for t in tags if t not in base and (all or built or t.startswith(DEMO))]
-        if not tags and (all or built):
+        user = (image.get("Labels") or {}).get(labels.USER)
+        counts = all or user == labels.user()
+        demo = [t for t in tags if t.startswith(DEMO) and not user]
+        names += [t for t in (tags if counts else demo) if t not in base]
+        if not tags and counts:
             names.append(image["Id"].removeprefix("sha256:")[:12])
     return names
 

@@ -199,7 +199,7 @@ def test_names_that_another_student_has_are_told_as_theirs(
     ):
         error = fails(f"%container {line}")
         assert isinstance(error, EngineError)
-        assert "on this engine is of ada" in error.message
+        assert "on this engine belongs to ada" in error.message
         assert error.hint is not None and error.hint.endswith(hint)
     assert there(api, "ada") == {"container", "volume", "network", "image"}
 
@@ -221,7 +221,7 @@ def test_two_students_with_one_notebook_have_a_project_each(
         cell(file)
     assert exists(api, "shop-web-1")
     assert exists(api, "shop-bob-web-1")
-    assert "is of ada" in str(fails(file.replace("%%compose", "%%compose -p shop")))
+    assert "belongs to ada" in str(fails(file.replace("%%compose", "%%compose -p shop")))
     cell("%compose down")
     assert exists(api, "shop-web-1")
     assert not exists(api, "shop-bob-web-1")

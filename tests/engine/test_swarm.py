@@ -16,8 +16,12 @@ from typing import Any
 
 import pytest
 
+<<<<<<< HEAD
 from course_magics import engine, patience, settings
 from course_magics.containers.swarm import converge
+=======
+from course_magics import engine, labels, settings
+>>>>>>> labels
 from course_magics.containers.swarm.talk import ipvs
 from course_magics.engine.namespaced import lacks
 from course_magics.engine.swarm import Swarm
@@ -265,7 +269,9 @@ def test_without_ipvs_published_ports_need_mode_host(cell: Cell) -> None:
     assert ("no IPVS" in str(made.result)) == (not ipvs())
 
 
-def test_engine_clean_removes_what_cells_made_in_a_swarm(cell: Cell) -> None:
+def test_engine_clean_removes_what_cells_made_in_a_swarm(
+    cell: Cell, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api = engine.current().api
     theirs = api.create_config("theirs", b"x")
     cell("%%container config create ours\nx")
@@ -273,6 +279,13 @@ def test_engine_clean_removes_what_cells_made_in_a_swarm(cell: Cell) -> None:
     cell(
         f"%container service create -d --name ours --network ournet {QUICK} course/busybox sleep 99"
     )
+    (service,) = api.services(filters={"name": "ours"})
+    assert service["Spec"]["Labels"][labels.USER] == labels.user()
+    monkeypatch.setenv("COURSE_USER", "another")
+    for line in ("config create ours /etc/hostname", "service create --name ours course/busybox"):
+        assert "on this engine belongs to" in str(fails(f"%container {line}"))
+    assert cell("%engine clean").result.removed["services"] == []
+    monkeypatch.delenv("COURSE_USER")
     gone = cell("%engine clean --mine").result.removed
     assert (gone["services"], gone["configs"], gone["networks"]) == (["ours"], ["ours"], ["ournet"])
     assert [c["Spec"]["Name"] for c in api.configs()] == ["theirs"]

@@ -47,7 +47,7 @@ def a_guest(folder: Path) -> Guest:
 
 def a_snapshot(folder: Path, **data: Any) -> Prepared:
     a_guest(folder)
-    for name in ("engine.qcow2", "engine.state", "key"):
+    for name in ("engine.qcow2", "engine.state"):
         (folder / name).write_bytes(name.encode() * 100)
     sizes = {name: (folder / name).stat().st_size for name in ("engine.qcow2", "engine.state")}
     known = {"hash": "1" * 16, "hardware": HARDWARE, "id": "aa", "sizes": sizes, **data}

@@ -10,6 +10,7 @@ from course_magics import labels
 from course_magics.containers.inspect import Inspected
 from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, filters, formatted
+from course_magics.containers.ours import refuse_others
 from course_magics.containers.swarm import converge, spec
 from course_magics.containers.swarm.converge import Progress, Watch
 from course_magics.containers.swarm.talk import explaining, find, lacks_ipvs, managing
@@ -66,6 +67,9 @@ def create(
         made.setdefault("Name", _free_name(api, image))
         _resolve(api, made)
         headers = _auth(api, image, flags)
+        for there in api.services(filters={"name": made["Name"]}):
+            if there["Spec"]["Name"] == made["Name"]:
+                refuse_others("service", made["Name"], there["Spec"].get("Labels"), "--name ")
         answer = request(api, "POST", "/services/create", json=made, headers=headers).json()
         found = Service(made["Name"], str(answer["ID"]), image, line)
         found.warnings += _warnings(made)

@@ -12,6 +12,7 @@ from course_magics import labels
 from course_magics.containers.inspect import Inspected
 from course_magics.containers.lifecycle import Done, each
 from course_magics.containers.listing import Lines, filters, formatted
+from course_magics.containers.ours import refuse_others
 from course_magics.containers.swarm.talk import explaining, find, managing
 from course_magics.display import Shown, Table
 from course_magics.engine.routes import route
@@ -55,6 +56,8 @@ def create(kind: str, name: str, data: bytes, given: Sequence[str], line: str) -
         except APIError as error:
             if error.status_code != 409:
                 raise
+            there = find(api, kind, name)["Spec"].get("Labels")
+            refuse_others(kind, name, there, f"%container {kind} create ")
             raise EngineError(
                 f"there is a {kind} {name} already",
                 command=line,
