@@ -16,12 +16,8 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
-from course_magics import engine, patience, settings
+from course_magics import engine, labels, patience, settings
 from course_magics.containers.swarm import converge
-=======
-from course_magics import engine, labels, settings
->>>>>>> labels
 from course_magics.containers.swarm.talk import ipvs
 from course_magics.engine.namespaced import lacks
 from course_magics.engine.swarm import Swarm

@@ -136,11 +136,7 @@ print(labels.is_orphan(owner))
         f"{socket.gethostname()}:{os.getpid()}:1",
         *("", ":", "::::", "a:b:c:d:e", "1:2:3:4:5:6"),
     ],
-<<<<<<< HEAD
     ids=range(7),  # the values differ from worker to worker
-=======
-    ids=range(7),
->>>>>>> labels
 )
 def test_what_names_no_process_that_is_known_here_is_left_alone(old: str) -> None:
     assert not labels.is_orphan(old)
