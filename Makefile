@@ -1,5 +1,6 @@
 # The project's front door. Each target sets up what it needs first.
-VENV ?= .venv
+# Not from the environment: VENV=… there may be somebody's own.
+VENV = .venv
 NOTEBOOKS ?= notebooks
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
@@ -42,5 +43,5 @@ slides: setup-docs ## the notebooks as slides in build/slides, for a browser wit
 docs: setup-docs ## the site of notebooks, pages and API in build/docs
 	@python -m course_magics.course docs --out build/docs
 
-clean: ## remove build/, .venv, the notebooks' machines and the dockerd that setup started
+clean: ## remove build/, the .venv that setup made, the notebooks' machines; end the dockerd that it started
 	@bash .ci/clean "$(VENV)"
