@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +20,8 @@ try:
 except ImportError:  # Windows has no flock; there the embedded engine does not run either
     fcntl = None  # type: ignore[assignment]
 
+#: The mark in a folder whose content is ours to change and remove.
+MARK = ".made-by-course-magics"
 #: What a file system without locks answers (some network and FUSE mounts).
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 #: No room is left, or none of the user's quota (which Windows does not know).
@@ -133,6 +135,25 @@ def private_folder(path: Path) -> Path:
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != 0o700:
         path.chmod(0o700)
     return path
+
+
+def claim(folder: Path, names: Iterable[str] = ("",), *, hint: str) -> None:
+    """Make `folder` ours to write `names` into, or refuse: what somebody else made stays.
+
+    A folder that holds none of `names` (or, for "", nothing) gets a mark, and whatever has the
+    mark may be written anew. hint: what to type instead. Raises CourseError, OSError.
+    """
+    mark = folder / MARK
+    if not mark.exists():
+        taken = [name for name in names if name and os.path.lexists(folder / name)]
+        if "" in names and folder.is_dir():
+            taken = sorted(entry.name for entry in folder.iterdir())
+        if taken:
+            raise CourseError(
+                f"{folder} holds {taken[0]}, which was not made by course-magics", hint=hint
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.touch()
 
 
 def sync_folder(path: Path) -> None:

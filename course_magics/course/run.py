@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import engine, runs
+from course_magics import engine, runs, storage
 from course_magics.course.book import NOT_STORED, WIDGET_VIEW, find, read
 from course_magics.course.execute import Failure, execute
 from course_magics.course.undo import undo
@@ -51,7 +51,11 @@ def run(places: list[Path], out: Path | None, jobs: int = 1) -> list[Outcome]:
 
     A line for each as it ends, then a table in the course's order, then what failed.
     """
-    outcomes = _awaited(_all(find(places), out, jobs))
+    books = find(places)
+    if out is not None:
+        made = [f"{book.stem}{end}" for book in books for end in (".ipynb", ".html", ".log")]
+        storage.claim(out, made, hint="--out DIR names another folder; make clean removes build/")
+    outcomes = _awaited(_all(books, out, jobs))
     say(f"\n{table(outcomes)}")
     for line in (line for outcome in outcomes for line in told(outcome)):
         say(line)

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.errors import OptionError
 
 #: What lies beside notebooks and is no part of the site.
@@ -25,6 +26,7 @@ def make(root: Path, out: Path) -> int:
             "the site needs Sphinx", hint="pip install 'course-magics[docs]'"
         ) from None
     source = out.with_name(f"{out.name}-source")
+    storage.claim(out, hint="--out DIR names another folder")
     lay(root, source)
     return int(
         sphinx(["-q", "-W", "--keep-going", "-E", "-j", "2", "-b", "html", str(source), str(out)])
@@ -32,9 +34,11 @@ def make(root: Path, out: Path) -> int:
 
 
 def lay(root: Path, source: Path) -> None:
-    """Put pages and notebooks into the folder `source`, emptied first."""
-    shutil.rmtree(source, ignore_errors=True)
+    """Put pages and notebooks into the folder `source`, emptied first where it is ours."""
+    storage.claim(source, hint=f"--out DIR names another folder than {source.parent}")
+    shutil.rmtree(source)
     shutil.copytree(root / "docs", source, ignore=_LEFT_OUT)
+    (source / storage.MARK).touch()
     shutil.copytree(root / "notebooks", source / "notebooks", ignore=_LEFT_OUT)
     for path in (source / "notebooks").glob("*.ipynb"):
         book = json.loads(path.read_text("utf-8"))

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from course_magics import storage
 from course_magics.course.book import Book, read
 from course_magics.errors import OptionError
 
@@ -42,7 +43,7 @@ li{{margin:.3rem 0}}a{{color:#1f5f99}}small{{color:#555}}</style></head>
 
 def make(notebooks: Iterable[Path], out: Path) -> list[Path]:
     """Write a deck for each notebook, reveal.js beside them, and index.html; returns the decks."""
-    out.mkdir(parents=True, exist_ok=True)
+    storage.claim(out, ["index.html"], hint="--out DIR names another folder")
     _copy_reveal(out / _REVEAL)
     books = [read(path) for path in notebooks]
     decks = [_deck(book.path, out) for book in books]

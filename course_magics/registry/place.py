@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from course_magics import labels
+from course_magics import labels, storage
 from course_magics.containers.login import Secret
-from course_magics.errors import RegistryError
+from course_magics.errors import CourseError, RegistryError
 from course_magics.runtime import state_dir
 
 
@@ -45,8 +47,18 @@ class Place:
     """The folder of one registry: configuration, images, log, password; for the user alone."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """folder: made where it is missing (default: in the state folder). Raises RegistryError."""
-        self.folder = (folder or state_dir() / "registry").absolute()
+        """folder: holds the registry's own one, `course-registry` (default: in the state folder).
+
+        What else is in it is never touched. One that version 0.1.0 made is the folder itself.
+        """
+        given = folder.expanduser().absolute() if folder is not None else None
+        self.above = given
+        if given is None:
+            self.folder = state_dir() / "registry"
+        elif _is_old(given):
+            self.folder = given
+        else:
+            self.folder = given / "course-registry"
         self.config = self.folder / "config.yml"
         self.data = self.folder / "data"
         self.log = self.folder / "registry.log"
@@ -56,10 +68,13 @@ class Place:
         self._facts = self.folder / "registry.json"
 
     def make(self) -> None:
-        """Make the folder, for the user alone."""
+        """Make the folder, for the user alone. Raises RegistryError where it holds other things."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
+            if not _is_old(self.folder):
+                storage.claim(self.folder, hint="--folder DIR names another place for it")
+            storage.private_folder(self.folder)
+        except CourseError as error:
+            raise RegistryError(error.message, hint=error.hint) from None
         except OSError as error:
             raise RegistryError(
                 f"the registry's folder {self.folder} cannot be written to",
@@ -81,11 +96,22 @@ class Place:
 
     def remember(self, facts: Facts) -> None:
         """Write it down."""
-        self._facts.write_text(json.dumps(asdict(facts)), "utf-8")
+        storage.write_json(self._facts, asdict(facts), mode=0o600)
 
     def forget(self) -> None:
         """It does not run any more."""
         self._facts.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove what a registry has made in its folder, and the folder when it is empty then."""
+        if not (self.folder / storage.MARK).exists() and not _is_old(self.folder):
+            return
+        for file in (self.log, self.htpasswd, self.password, self.config):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.data, ignore_errors=True)
+        (self.folder / storage.MARK).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody has put something into it
+            self.folder.rmdir()
 
     def protect(self, user: str, password: Secret | None) -> Secret:
         """Let only `user` in. password: None makes one, and writes it to a file of mode 0600.
@@ -123,6 +149,16 @@ class Place:
         if self.password.is_file():
             return facts.user, Secret(self.password.read_text("utf-8").strip())
         return stored(facts.address)
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether version 0.1.0 kept a registry right in `folder`: its configuration says so."""
+    try:
+        found = json.loads((folder / "config.yml").read_text("utf-8"))
+        root = found["storage"]["filesystem"]["rootdirectory"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(root == str(folder / "data"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,7 +7,6 @@ its configuration means is in "Configuring a registry" there.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from course_magics import labels, runs
+from course_magics import labels, runs, storage
 from course_magics.containers.login import Secret
 from course_magics.errors import OptionError, RegistryError
 from course_magics.patience import LONGER, Patience, until
@@ -111,7 +110,7 @@ def settings(facts: Facts, root: str, address: str, htpasswd: str = "") -> dict[
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {
             "filesystem": {"rootdirectory": root},
-            "delete": {"enabled": True},
+            "delete": {"enabled": False},  # what the class pulls is nobody's to delete
             "cache": {"blobdescriptor": "inmemory"},
         },
         "http": {"addr": address, "secret": secrets.token_hex(16)},
@@ -126,8 +125,7 @@ def settings(facts: Facts, root: str, address: str, htpasswd: str = "") -> dict[
 def _start_program(place: Place, facts: Facts, program: str) -> None:
     htpasswd = str(place.htpasswd) if facts.user else ""
     config = settings(facts, str(place.data), facts.address, htpasswd)
-    place.config.write_text(json.dumps(config, indent=2), "utf-8")  # JSON is YAML too
-    place.config.chmod(0o600)
+    storage.write_json(place.config, config, mode=0o600)  # JSON is YAML too
     with place.log.open("wb") as log:
         process = subprocess.Popen(
             [program, "serve", str(place.config)],
@@ -203,11 +201,7 @@ def stop(place: Place, *, remove: bool = False) -> Facts:
     if remove:
         if facts is None or facts.container:
             in_container.remove_data(place)
-        for file in (place.config, place.log, place.htpasswd, place.password):
-            file.unlink(missing_ok=True)
-        shutil.rmtree(place.data, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            place.folder.rmdir()
+        place.remove()
     return facts or Facts(port=0)
 
 

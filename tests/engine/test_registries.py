@@ -373,11 +373,12 @@ def test_the_command(  # type: ignore[no-untyped-def]
     assert code == 0
     assert f"docker login 127.0.0.1:{port} -u student" in out
     try:
-        password = Path(folder, "password")
+        inside = Path(folder, "course-registry")
+        password = inside / "password"
         assert password.stat().st_mode & 0o777 == 0o600
-        assert Path(folder).stat().st_mode & 0o777 == 0o700
-        assert "$2b$" in Path(folder, "htpasswd").read_text()
-        assert password.read_text().strip() not in out + Path(folder, "htpasswd").read_text()
+        assert inside.stat().st_mode & 0o777 == 0o700
+        assert "$2b$" in (inside / "htpasswd").read_text()
+        assert password.read_text().strip() not in out + (inside / "htpasswd").read_text()
         assert "runs already" in course("start")[2]
         code, out, _ = course("seed", "course/busybox")
         assert code == 0
@@ -399,7 +400,7 @@ def test_the_command(  # type: ignore[no-untyped-def]
     assert course("start", "--port", str(port))[0] == 0, "without a password now, with its images"
     assert f"127.0.0.1:{port}/course/busybox" in course("status")[1]
     assert course("stop", "--remove")[0] == 0
-    assert not Path(folder).exists()
+    assert list(Path(folder).iterdir()) == []
 
 
 def _error(words: list[str], capfd) -> str:  # type: ignore[no-untyped-def]
