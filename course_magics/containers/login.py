@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_magics import engine
+from course_magics import engine, storage
 from course_magics.containers.lifecycle import Done
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.engine.stream import request
@@ -238,17 +237,10 @@ def _read(line: str) -> dict[str, Any]:
 
 def _write(config: dict[str, Any], line: str) -> None:
     """Replace the file as a whole, never readable by others, not even for a moment."""
-    target = _file().resolve()  # a link stays a link
+    target = _file()
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="config.json.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(config, file, indent="\t")
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        storage.write_atomic(target, json.dumps(config, indent="\t"), mode=0o600)
     except OSError as error:
         raise EngineError(
             f"docker's {target} cannot be written",

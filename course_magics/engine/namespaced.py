@@ -9,7 +9,6 @@ does outlive it is removed here: its folder, its socket and its control groups.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -151,7 +150,7 @@ class Namespaced:
             **self._settings,
         }
         file = self.folder / "daemon.json"
-        file.write_text(json.dumps(settings, indent=2))
+        storage.write_json(file, settings)
         first = ["sh", "-c", _FIRST, "engine", self.name, f"{self.address}/24", gateway, str(file)]
         own = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
         with self.log.open("wb") as log:
@@ -164,7 +163,7 @@ class Namespaced:
                 start_new_session=True,  # ■ and Ctrl-C are not for it
             )
         pid = self._process.pid
-        self._pid.write_text(labels.owner(pid))
+        storage.write_atomic(self._pid, labels.owner(pid))
         self._entered(pid)
         peer = ["type", "veth", "peer", "name", "eth0", "netns", str(pid)]
         run(["ip", "link", "add", self._port, *peer])

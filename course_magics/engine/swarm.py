@@ -9,7 +9,6 @@ stopped.
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from course_magics import runs, storage
 from course_magics.engine import contexts, tunnel
 from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
-from course_magics.engine.nodes import NAMESPACES, Member, Place, Say, choose, place
+from course_magics.engine.nodes import MACHINES, NAMESPACES, Member, Place, Say, choose, place
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, closest
 from course_magics.patience import limit
 from course_magics.runtime import state_dir
@@ -63,12 +62,16 @@ class Swarm:
     @property
     def _facts(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self._file.read_text()))
-        except FileNotFoundError:
+            facts = storage.read_json(self._file)
+        except ValueError:  # cut off, by a power cut for instance: `down` still finds every node
+            machines = any((self._file.with_suffix("")).glob("Vagrantfile"))
+            return {"nodes": _MOST, "on": MACHINES if machines else NAMESPACES, "programs": ""}
+        if facts is None:
             raise EngineError(
                 f"there is no swarm {self.name!r} on this computer",
                 hint=f"{_line('up', self.name)} --nodes 3",
-            ) from None
+            )
+        return facts
 
     @property
     def place(self) -> Place:
@@ -133,8 +136,8 @@ class Swarm:
         on = self._check(nodes, managers, on, programs)
         storage.private_folder(self._file.parent)
         facts = {"nodes": nodes, "on": on, "programs": str(programs) if programs else ""}
-        with self._file.open("x") as file:
-            file.write(json.dumps(facts))
+        self._file.open("x").close()  # of two at the same moment one gets it
+        storage.write_json(self._file, facts)
         runs.note(runs.SWARM, self.name)
         try:
             say(f"starting {nodes} engines in {on}")

@@ -47,7 +47,7 @@ class Machine:
         self.port = free_port()
         self._program = program_file
         self.folder = Path(tempfile.mkdtemp(prefix="m", dir=_place()))
-        (self.folder / "owner").write_text(labels.owner())
+        storage.write_atomic(self.folder / "owner", labels.owner())
         if program_file is not None:
             shutil.copy(program_file, self.folder / "busybox")
         self.provider = ""

@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course_magics import runtime
+from course_magics import runtime, storage
 from course_magics.patience import Patience
 
 try:
@@ -175,17 +174,8 @@ def _read(file: Path) -> Book:
 
 def _write(file: Path, book: Book) -> None:
     """In one step: whoever reads meanwhile sees the old progress or the new."""
-    handle, draft = tempfile.mkstemp(prefix=".progress-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(as_data(book), out, indent=1, ensure_ascii=False, sort_keys=True)
-            out.write("\n")
-            out.flush()
-            os.fsync(out.fileno())
-        Path(draft).replace(file)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    text = json.dumps(as_data(book), indent=1, ensure_ascii=False, sort_keys=True)
+    storage.write_atomic(file, text + "\n")
 
 
 def _aside(file: Path) -> Path:

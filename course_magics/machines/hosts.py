@@ -11,7 +11,9 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from course_magics import process, runs, storage
@@ -27,6 +29,8 @@ from course_magics.streams import Stream
 _BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
 _BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
 _SSH = "ssh_config"
+#: How long a name server may take to say that it knows a name (seconds).
+_NAME_SERVER = 3.0
 _TRIGGER = """\
   config.trigger.after [:up, :reload, :resume] do |trigger|
     trigger.ruby do |_env, machine|
@@ -214,7 +218,12 @@ def _remove(name: str) -> None:
 
 
 def free_for_ssh(name: str) -> None:
-    """Raises OptionError where the reader's ssh knows another computer by this name."""
+    """Raises OptionError where this name leads to another computer: for ssh, or for everybody."""
+    if "." in name or _resolves(name):
+        raise OptionError(
+            f"{name} is the name of a computer on the network: ssh would reach this host instead",
+            hint="choose a name without a dot that no computer has: lab1",
+        )
     done = subprocess.run(
         ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
         check=False,
@@ -225,6 +234,20 @@ def free_for_ssh(name: str) -> None:
             f"ssh knows a computer called {name} already: {found['hostname']}",
             hint="choose another name, or look at ~/.ssh/config",
         )
+
+
+def _resolves(name: str) -> bool:
+    """Whether a name server knows it; False when that takes long: then none can be asked."""
+    found: list[object] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            found.extend(socket.getaddrinfo(name, None))
+
+    asked = threading.Thread(target=ask, daemon=True)
+    asked.start()
+    asked.join(_NAME_SERVER)
+    return bool(found)
 
 
 def hide_from_ssh() -> None:

@@ -114,7 +114,7 @@ class Project:
                 if data is None:
                     file.unlink(missing_ok=True)
                 else:
-                    file.write_bytes(data)
+                    storage.write_atomic(file, data)
             raise
         if self.cell is not None:
             _last[self.files[-1].parent] = self.name
@@ -134,11 +134,11 @@ class Project:
             "x-course": {"folder": str(self.folder), "options": list(self.options)}
         }
         if self.cell is not None:
-            self.files[0].write_text(self.cell, "utf-8")
+            storage.write_atomic(self.files[0], self.cell)
         for text in [self.cell] if self.cell is not None else _texts(self.files[:-1]):
             for key, value in source.with_labels(text or "", labels.lasting()).items():
                 ours.setdefault(key, {}).update(value)
-        self.files[-1].write_text(json.dumps(ours, indent=1, sort_keys=True), "utf-8")
+        storage.write_atomic(self.files[-1], json.dumps(ours, indent=1, sort_keys=True))
 
 
 def _texts(files: Sequence[Path]) -> list[str]:
