@@ -170,7 +170,7 @@ def test_a_published_port_is_reached_here(cell: Cell) -> None:
         assert fetch(port) == b"hello\n"
         cell("%container rm -f page")
 
-        def free() -> bool:
+        def free(port: int = port) -> bool:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=10).close()
             except OSError:
