@@ -87,8 +87,16 @@ def folder_is_moved(stopped: Stopped) -> None:
     os.environ["COURSE_STATE"] = str(moved)
 
 
+def key_is_cut_off(stopped: Stopped) -> None:
+    os.truncate(stopped.files.key, 100)
+
+
+def key_has_gone(stopped: Stopped) -> None:
+    stopped.files.key.unlink()
+
+
 FAULTS = [
-    untouched, note_is_empty, note_is_cut_off, note_has_gone, cache_is_emptied,
+    key_is_cut_off, key_has_gone, untouched, note_is_empty, note_is_cut_off, note_has_gone, cache_is_emptied,
     another_snapshot_is_newer, folder_is_moved,
 ]  # fmt: skip
 
