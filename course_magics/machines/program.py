@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from course_magics import engine, process
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import readable
 from course_magics.machines.text import Lines
-from course_magics.shell import joined, quoted
+from course_magics.shell import joined
 from course_magics.streams import Stream
 
 _INSTALL = {
@@ -84,7 +85,7 @@ def terminal_line(folder: Path, words: Sequence[str]) -> str:
     """The same in a terminal."""
     line = joined(["vagrant", *words])
     near = relative(folder)
-    return line if near == "." else f"cd {quoted(near)} && {line}"
+    return line if near == "." else f"cd {shlex.quote(near)} && {line}"
 
 
 def relative(folder: Path) -> str:

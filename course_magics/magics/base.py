@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 from course_magics import settings
@@ -12,7 +12,7 @@ from course_magics.errors import CourseError, Interrupted, OptionError
 from course_magics.magics.grammar import Call, Magic, parse
 from course_magics.magics.help import Help, asked_for
 from course_magics.magics.words import own_names, split
-from course_magics.shell import said
+from course_magics.shell import as_typed, said
 from course_magics.storage import disk_full, is_full
 from course_magics.streams import Stream
 
@@ -26,26 +26,19 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
     Raises CourseError, which fails the cell; with `--no-raise` its words are printed instead.
     """
     tokens = split(line, own_names(shell))
-    try:
-        return _run(magic, shell, tokens, cell)
-    except CourseError as error:
-        _without_values(error, tokens)
-        raise
-
-
-def _run(magic: Magic, shell: InteractiveShell, tokens: list[str], cell: str | None) -> Any:
     if (shown := asked_for(magic, tokens)) is not None:
         return shown
-    call = parse(magic, tokens, cell)
+    with _without_values(tokens):
+        call = parse(magic, tokens, cell)
     if call.flags.get("help"):
         return Help(magic, call.word)
     name = call.flags.get("output") if _is_ours(call, "output") else None
     if name is not None and not name.isidentifier():
-        raise OptionError(f"{call.sign}: -o takes a Python name, not {name!r}")
+        raise OptionError(f"{call.sign}: -o takes a Python name, not {as_typed(name)!r}")
     if call.word.handler is None:
         raise OptionError(f"{call.sign} cannot be used here")
     try:
-        with _starting_shown(), _noting_changes():
+        with _without_values(tokens, call.named), _starting_shown(), _noting_changes():
             result = call.word.handler(call)
     except Interrupted:
         raise
@@ -56,7 +49,6 @@ def _run(magic: Magic, shell: InteractiveShell, tokens: list[str], cell: str | N
     except CourseError as error:
         if not call.flags.get("no_raise"):
             raise
-        _without_values(error, tokens)
         print("\n".join(error.lines()))
         result = getattr(error, "result", None)
     if name:
@@ -93,13 +85,17 @@ def _noting_changes() -> Iterator[None]:
             names.changed()
 
 
-def _without_values(error: CourseError, tokens: list[str]) -> None:
-    """What the cell put in as `KEY={value}` is not in the words of its error, either."""
-    error.message = said(error.message, tokens)
-    error.args = (error.message, *error.args[1:])
-    for name in ("command", "detail", "hint"):
-        if (text := getattr(error, name)) is not None:
-            setattr(error, name, said(text, tokens))
+@contextlib.contextmanager
+def _without_values(tokens: list[str], keep: Container[str] = ()) -> Iterator[None]:
+    """An error names the values that the cell put in; only those of `keep` it may show."""
+    try:
+        yield
+    except CourseError as error:
+        for name in ("message", "command", "detail", "hint"):
+            if (text := getattr(error, name)) is not None:
+                setattr(error, name, said(text, tokens, keep))
+        error.args = (error.message, *error.args[1:])
+        raise
 
 
 def _is_ours(call: Call, key: str) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from course_magics.errors import OptionError, closest
-from course_magics.shell import Token, is_flag, joined
+from course_magics.shell import Token, as_typed, is_flag, joined, tail
 from course_magics.units import read_bytes, read_seconds
 
 Kind = Literal["switch", "text", "list", "integer", "number", "bytes", "seconds"]
@@ -90,10 +90,14 @@ def _number(text: str) -> float:
     return value
 
 
+def _same(text: str) -> str:
+    return text  # not str(text), which would forget how it was typed
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "switch": _switch,
-    "text": str,
-    "list": str,
+    "text": _same,
+    "list": _same,
     "integer": _integer,
     "number": _number,
     "bytes": read_bytes,
@@ -207,6 +211,16 @@ class Call:
     def sign(self) -> str:
         """How the cell began: "%container run"."""
         return self.magic.sign(self.word, cell=self.cell is not None)
+
+    @property
+    def named(self) -> set[str]:
+        """The names of containers, images, files… that the cell is about."""
+        found = {arg for i, arg in enumerate(self.args) if self.word.offer(i)}
+        for flag in self.word.all_flags:
+            if flag.offers or flag.long == "--name":
+                value = self.flags[flag.key]
+                found.update(value if isinstance(value, list) else [str(value)])
+        return {name for name in found if "=" not in name}
 
     def __getattr__(self, key: str) -> Any:
         try:
@@ -375,7 +389,7 @@ class _Reader:
         except ValueError as error:
             near = closest(text, flag.values)
             raise OptionError(
-                f"{self.sign}: {name} takes {error}, not {getattr(text, 'typed', text)!r}",
+                f"{self.sign}: {name} takes {error}, not {as_typed(text)!r}",
                 hint=f"did you mean {name} {near}?" if near else None,
             ) from None
         self.given.add(flag.key)
@@ -387,20 +401,19 @@ class _Reader:
     def _flags_in(self, token: str) -> Iterator[tuple[Flag, str, str | None]]:
         """The flags of one token: `--name[=value]`, `-abc`, `-nvalue`, `-n=value`."""
         if token.startswith("--"):
-            name, equals, text = token.partition("=")
-            yield self._known(name), name, text if equals else None
+            name, equals, _ = token.partition("=")
+            yield self._known(name), name, tail(token, len(name) + 1) if equals else None
             return
         if f"-{token.partition('=')[0]}" in self.by_name and token[:2] not in self.by_name:
             raise self._unknown(token, f"-{token}")  # `-name` for `--name` is a common slip
-        letters = token[1:]
-        while letters:
-            name, letters = f"-{letters[0]}", letters[1:]
+        for at, letter in enumerate(token[1:], start=2):
+            name = f"-{letter}"
             flag = self._known(name)
-            if letters.startswith("="):
-                yield flag, name, letters[1:]
+            if token.startswith("=", at):
+                yield flag, name, tail(token, at + 1)
                 return
-            if flag.kind != "switch" and letters:
-                yield flag, name, letters
+            if flag.kind != "switch" and token[at:]:
+                yield flag, name, tail(token, at)
                 return
             yield flag, name, None
 

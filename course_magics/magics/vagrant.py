@@ -9,6 +9,7 @@ from typing import Any
 from course_magics.errors import OptionError
 from course_magics.magics.base import cell_streams
 from course_magics.magics.grammar import Call, Flag, Magic, Word
+from course_magics.shell import as_typed
 
 _DIR = Flag(
     "--dir", "the project's folder (default: the notebook's)", "text", "DIR", offers="folder"
@@ -38,7 +39,7 @@ def _words(call: Call) -> list[str]:
         if flag.kind == "switch":
             words += [flag.long] if value else []
         else:
-            words += [flag.long, str(value)]
+            words += [flag.long, value if isinstance(value, str) else str(value)]
     return [*words, *call.args]
 
 
@@ -83,7 +84,8 @@ def _ssh(call: Call) -> Any:
     named = [machine] if machine else []
     script = call.command if call.cell is None else call.cell
     if call.cell is None:
-        command = shlex.join(["sudo", "bash", "-l", "-c", script]) if call.sudo else script
+        as_root = ["sudo", "bash", "-l", "-c", as_typed(script)]
+        command = shlex.join(as_root) if call.sudo else script
         line = _line(call, ["ssh", *named, "-c", command])
     else:
         shell = "sudo bash -s" if call.sudo else "bash -s"

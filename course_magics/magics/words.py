@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from course_magics.errors import OptionError
-from course_magics.shell import Token
+from course_magics.shell import Token, Value
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -97,7 +97,7 @@ class _Splitter:
             found += self._word()
 
     def _word(self) -> list[str]:
-        pieces: list[str | _Value] = []
+        pieces: list[str | _Found] = []
         quoted = False
         while self.at < len(self.line) and not self.line[self.at].isspace():
             char = self.line[self.at]
@@ -113,23 +113,19 @@ class _Splitter:
                 self.at += 2
             else:
                 pieces += self._value_or_char()
-        found = [piece for piece in pieces if isinstance(piece, _Value)]
-        if not found:
-            return ["".join(str(p) for p in pieces)]
-        if len(pieces) == 1 and not quoted and isinstance(found[0].value, list | tuple):
-            name, items = found[0]
-            texts = [str(item) for item in items]
-            shown = [name, *[""] * len(texts)]
-            return [Token(t, n, {}, begins=False) for t, n in zip(texts, shown, strict=False)]
-        text = "".join(str(p.value) if isinstance(p, _Value) else p for p in pieces)
-        typed = "".join(p.name if isinstance(p, _Value) else p for p in pieces)
-        values = {name: str(value) for name, value in found}
-        return [Token(text, typed, values, begins=isinstance(pieces[0], _Value))]
+        first = pieces[0] if pieces else ""
+        if isinstance(first, _Found) and len(pieces) == 1 and not quoted:
+            items = first.value
+            if isinstance(items, list | tuple):
+                return [Token([Value(first.name, str(item))], first) for item in items]
+        if not any(isinstance(piece, _Found) for piece in pieces):
+            return ["".join(map(str, pieces))]
+        return [Token(Value(p.name, str(p.value)) if isinstance(p, _Found) else p for p in pieces)]
 
-    def _quoted(self, quote: str) -> list[str | _Value]:
+    def _quoted(self, quote: str) -> list[str | _Found]:
         start = self.at
         self.at += 1
-        pieces: list[str | _Value] = []
+        pieces: list[str | _Found] = []
         while self.at < len(self.line):
             char = self.line[self.at]
             if char == quote:
@@ -149,13 +145,13 @@ class _Splitter:
             hint=f"close it with {quote}, or write \\{quote} for the character itself",
         )
 
-    def _value_or_char(self) -> list[str | _Value]:
+    def _value_or_char(self) -> list[str | _Found]:
         """The next character, or the value of the expression that begins here."""
         if self.values is not None and self.line[self.at] == "$":
             match = _NAME.match(self.line, self.at)
             if match and match["dollar"] in self.values:
                 self.at = match.end()
-                return [_Value(match[0], self.values[match["dollar"]])]
+                return [_Found(match[0], self.values[match["dollar"]])]
             # `${x}` is the shell's own and `$$` its process id: neither is ours to read.
             length = match.end() - match.start() if match else 1
             return self._literal(length)
@@ -163,12 +159,12 @@ class _Splitter:
             return self._braces()
         return self._literal(1)
 
-    def _literal(self, length: int) -> list[str | _Value]:
+    def _literal(self, length: int) -> list[str | _Found]:
         text = self.line[self.at : self.at + length]
         self.at += length
         return [text]
 
-    def _braces(self) -> list[str | _Value]:
+    def _braces(self) -> list[str | _Found]:
         if self.line.startswith("{{", self.at):
             end = self.line.find("}}", self.at)
             if end >= 0:
@@ -184,7 +180,7 @@ class _Splitter:
         except Exception:
             return self._literal(1)
         self.at = end + 1
-        return [_Value(f"{{{expression}}}", value)]
+        return [_Found(f"{{{expression}}}", value)]
 
     def _is_ours(self, expression: str) -> bool:
         """Whether it speaks of the notebook's variables: `{print}` is text for awk, not ours."""
@@ -203,7 +199,7 @@ def _is_stored(name: ast.Name) -> bool:
     return isinstance(name.ctx, ast.Store)
 
 
-class _Value(NamedTuple):
+class _Found(NamedTuple):
     """A value of the notebook in a word: its name as it was typed, and what it is."""
 
     name: str

@@ -2,11 +2,14 @@
 
 import random
 import string
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from IPython.core.completer import IPCompleter, provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -447,7 +450,15 @@ def test_random_cells_and_cursors_raise_nothing(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["report{open('pwned','w')}.csv", "$x.csv", "#notes.csv", "-rf.csv", "a b'c\".csv"]
+    "name",
+    [
+        "report{open(chr(112),chr(119))}.csv",  # without quotes, which Tab has always escaped
+        "report{x}.csv",
+        "$x.csv",
+        "#notes.csv",
+        "-rf.csv",
+        "a b'c\".csv",
+    ],
 )
 def test_a_file_s_name_is_only_a_name(name: str, here: Path) -> None:
     """Somebody else may have named it: what Tab puts in is read as that name and runs nothing."""
@@ -455,8 +466,8 @@ def test_a_file_s_name_is_only_a_name(name: str, here: Path) -> None:
     offered = [t for t in texts("%container cp ") if t.endswith(".csv")]
     (text,) = offered
     words = split(f"cp {text} web:/", {"x": "value", "open": open})
-    assert words == ["cp", name, "web:/"]
-    assert not (here / "pwned").exists()
+    assert words == ["cp", f"./{name}" if name.startswith("-") else name, "web:/"]
+    assert not Path("p").exists()
 
 
 def test_between_quotes_a_name_that_would_be_an_expression_is_not_offered(here: Path) -> None:
@@ -468,5 +479,52 @@ def test_between_quotes_a_name_that_would_be_an_expression_is_not_offered(here: 
         assert not [t for t in offered if "{" in t or "$" in t]
 
 
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.sampled_from("x{}$#~-'\"\\ .=:é"), min_size=1, max_size=8) | st.text(min_size=1))
+def test_any_name_of_a_file_is_only_a_name(here: Path, name: str) -> None:
+    with tempfile.TemporaryDirectory(dir=here) as folder:
+        try:
+            (Path(folder) / name).touch()
+        except (OSError, ValueError):  # no name of a file: "..", "a/b", too long
+            reject()
+        for before in ("%container cp ", "%compose -f ", "%container cp '", '%container cp "'):
+            for begun in (f"{folder}/", f"{folder}/."):
+                typed = f"{before}{begun}"
+                found = tab(typed)
+                assert found is not None
+                for offer in found.offers:
+                    line = typed.removesuffix(found.fragment) + offer.text + before[-1].strip()
+                    assert split(line, {"x": "value"})[2] == f"{folder}/{name}"
+
+
+@pytest.mark.parametrize("name", ["a${IFS}b", "a b", "a#{exit}", "'a", "a:", "a\\b"])
+def test_in_a_cell_s_body_no_name_is_more_than_a_name(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker, compose and Vagrant's Ruby read more than characters there."""
+    monkeypatch.setenv("VAGRANT_HOME", str(here / "home"))
+    for one in (name, "a-plain"):
+        (here / "home/boxes" / one).mkdir(parents=True)
+        (here / "files" / one).mkdir(parents=True)
+    for cell, plain in (
+        ("%%dockerfile --context files\nFROM x\nCOPY a", "a-plain/"),
+        ("%%compose\nservices:\n  web:\n    build: files/a", "files/a-plain/"),
+        ("%%compose\nservices:\n  web:\n    volumes:\n      - files/a", "files/a-plain/"),
+        ('%%vagrantfile\nVagrant.configure("2") do |config|\n  config.vm.box = "a', "a-plain"),
+    ):
+        offered = texts(cell)
+        assert plain in offered
+        assert not [t for t in offered if name in t]
+
+
+def test_tab_shows_no_text_of_the_notebook_s() -> None:
+    """A lecture's screen is seen by many."""
+    found = tab("%container run -e PW=$p", {"pw": "hunter2"})
+    assert found is not None
+    assert [offer.text for offer in found.offers] == ["pw"]
+    assert "hunter2" not in found.offers[0].what
+
+
 def test_the_notebook_s_folder_is_still_offered(here: Path) -> None:
     assert "$PWD:" in texts("%container run -v ")
+    assert "$PWD:/w:ro" in texts("%container run -v $PWD:/w:r")

@@ -1,14 +1,18 @@
 """A cell's line as words: as a shell splits it, with Python's values put in."""
 
+import copy
+import pickle
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from course_magics.errors import OptionError
 from course_magics.magics.words import quote_word, split
-from course_magics.shell import Token, is_flag, joined, quoted, said
+from course_magics.shell import as_typed, is_flag, joined, quoted, said, tail
 
 PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\\#\x0b\x0c\x1c\x1d\x1e\x1f"))
 
@@ -139,6 +143,9 @@ def test_a_shown_line_has_names_in_place_of_values() -> None:
         ("$PWD:/work", '"$PWD:/work"'),
         ("$(pwd)/a b:/w", '"$(pwd)/a b:/w"'),
         ("$HOME/$(touch x):/w", "'$HOME/$(touch x):/w'"),
+        ("-v$HOME:/w", '"-v$HOME:/w"'),
+        ("type=bind,source=$PWD,target=/w", '"type=bind,source=$PWD,target=/w"'),
+        ("echo $HOME", "'echo $HOME'"),
         ("$HOME/`touch x`", "'$HOME/`touch x`'"),
         ("$PWD/!ls", "'$PWD/!ls'"),
         ('$PWD/"; touch x; "', "'$PWD/\"; touch x; \"'"),
@@ -148,15 +155,57 @@ def test_a_shown_line_runs_nothing_when_it_is_pasted(word: str, shown: str) -> N
     assert quoted(word) == shown
 
 
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"$`\"'\\!(){}; /", "$PWD", "$HOME", "$(pwd)", "$(touch x)", "`touch x`", "{pw}"]
+        )
+    )
+)
+def test_a_shell_runs_nothing_of_a_shown_line(tmp_path: Path, parts: list[str]) -> None:
+    """As typed and as pasted: the shell may put in its folders, and does nothing else."""
+    try:
+        words = split(f"'{''.join(parts)}' ", {"pw": "$(touch x)"})
+    except OptionError:
+        reject()
+    done = subprocess.run(
+        ["bash", "-c", f"printf '%s' {joined(words)}"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(tmp_path.iterdir())
+
+
 @given(st.text(st.characters(codec="ascii", exclude_characters="\x00")))
 def test_a_shown_word_is_one_word_of_a_shell(word: str) -> None:
-    if not word.startswith(("$PWD", "$HOME", "$(pwd)")):
+    if not quoted(word).startswith('"'):  # for a folder that the shell puts in
         assert shlex.split(quoted(word)) == [word]
 
 
-def test_an_error_has_no_assigned_values() -> None:
-    words = split(
-        "-e PW={pw} --name {name} --build-arg A=$b", {"pw": "s3", "name": "web", "b": "zz"}
+def test_an_error_has_names_in_place_of_values() -> None:
+    values = {"pw": 's3"cret', "image": "course/none", "opts": ["-e", "A=hidden"], "n": 3}
+    words = split("-e PW={pw} {opts} -e N=$n {image} sh -c 'login $pw'", values)
+    text = 'bad "s3\\"cret" (s3"cret) for course/none: A=hidden, A=hiddenmost, status 3'
+    assert said(text, words, {"course/none"}) == (
+        'bad "{pw}" ({pw}) for course/none: {opts}, A=hiddenmost, status 3'
     )
-    assert isinstance(words[1], Token)
-    assert said("bad s3 for web, zz", words) == "bad {pw} for web, $b"
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "typed"),
+    [("--env=A={pw}", 6, "A={pw}"), ("-eA=$pw", 2, "A=$pw"), ("-{opt}", 2, "{opt}")],
+)
+def test_the_rest_of_a_word_knows_how_it_was_typed(line: str, at: int, typed: str) -> None:
+    (word,) = split(line, {"pw": "hunter2", "opt": "eA=hunter2"})
+    rest = tail(word, at)
+    assert rest == str(word)[at:]
+    assert as_typed(rest) == typed
+
+
+def test_what_is_kept_of_a_word_is_plain_text() -> None:
+    (word,) = split("A={pw}", {"pw": "hunter2"})
+    for kept in (copy.deepcopy(word), pickle.loads(pickle.dumps(word))):
+        assert kept == "A=hunter2"
+        assert type(kept) is str

@@ -12,7 +12,7 @@ from course_magics.containers.compose.keys import KEYS
 from course_magics.magics.complete import values
 from course_magics.magics.complete.compose_values import VALUES
 from course_magics.magics.complete.sources import Asked, begun, offers
-from course_magics.magics.complete.spot import Found, Offer, Spot
+from course_magics.magics.complete.spot import Found, Offer, Spot, plain
 from course_magics.magics.grammar import Word
 
 _KEY = re.compile(r"([\w.+-]+|\"[^\"]*\"|'[^']*')\s*:(?:\s|$)")
@@ -176,7 +176,9 @@ def _values(where: str | None, text: str, asked: Asked) -> Found:
         found = [Offer(f"service:{n}", "its network") for n in services(asked.body)]
     if where in _KINDS and not (where.endswith("volumes") and ":" in text):
         asked.text = text
-        found += offers(_KINDS[where], asked)
+        kind = _KINDS[where]
+        there = offers(kind, asked)
+        found += plain(there) if kind in ("file", "folder") else there
     return Found(text, begun(found, text))
 
 

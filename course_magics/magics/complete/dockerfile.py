@@ -12,7 +12,7 @@ from typing import NamedTuple
 from course_magics.containers.build import instructions
 from course_magics.magics.complete import values
 from course_magics.magics.complete.sources import Asked, begun, files, images, spec, stages
-from course_magics.magics.complete.spot import Found, Offer, Spot
+from course_magics.magics.complete.spot import Found, Offer, Spot, plain
 from course_magics.magics.grammar import Word
 
 
@@ -223,7 +223,7 @@ def _context(spot: Spot, asked: Asked) -> list[Offer]:
         return []
     begin = f"{folder.rstrip('/')}/"
     found = files(Asked(begin + asked.text, asked.word))
-    return [Offer(o.text.removeprefix(begin), o.what) for o in found]
+    return plain(Offer(o.text.removeprefix(begin), o.what) for o in found)
 
 
 def _variables(match: re.Match[str], spot: Spot) -> Found:

@@ -44,8 +44,8 @@ _FLAGS = {
     "--context": "context",
 }
 _VARIABLE = re.compile(r"(?:(?<!\$)\$|(?<!\{)\{)([A-Za-z_]\w*)?$")
-#: What a source offers for the shell to read: the notebook's folder.
-_FOLDER = re.compile(r"\$(PWD|HOME)\b")
+#: What a word may begin with for `-v` to read: the notebook's folder.
+_FOLDER = re.compile(r"\$(PWD|HOME)(?=[:/])")
 
 
 @dataclass
@@ -260,20 +260,25 @@ def _put(raw: str, kind: str, asked: Asked) -> Found:
     text = _plain(raw, quote)
     asked.text = text
     # What stands before the last separator stays, so that the list shows only what is new.
-    found = [o for o in offers(kind, asked) if o.text != "" and "\n" not in o.text]
+    # Control characters have no place on a line, nor half a character of another encoding.
+    found = [o for o in offers(kind, asked) if o.text != "" and o.text.isprintable()]
     if quote:
         # Between quotes nothing could keep these from being read as more than characters.
         plain = [o for o in found if not set(o.text) & {quote, "{", "$", "\\"}]
         keep = len(text) - len(typed) if text.endswith(typed) else 0
         return Found(typed, [Offer(o.text[keep:], o.what) for o in plain])
-    return Found(raw, [Offer(_on_the_line(o.text), o.what) for o in found])
+    return Found(raw, [Offer(_on_the_line(o.text, raw), o.what) for o in found])
 
 
-def _on_the_line(text: str) -> str:
-    """An offer so that it is read as just this text, whatever somebody has called a file."""
-    folder = _FOLDER.match(text)
-    head = folder[0] if folder else ""
-    return head + (quote_word(text[len(head) :]) if text != head else "")
+def _on_the_line(text: str, raw: str) -> str:
+    """An offer so that it is read as just this text, whatever somebody has called a file.
+
+    raw: what has been typed of it.
+    """
+    folder = _FOLDER.match(raw or text)
+    if folder and (raw or text == f"{folder[0]}:"):
+        return folder[0] + quote_word(text.removeprefix(folder[0]))
+    return quote_word(text)
 
 
 def _plain(raw: str, quote: str) -> str:

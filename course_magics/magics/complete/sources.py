@@ -180,10 +180,13 @@ def files(asked: Asked, *, only_folders: bool = False) -> list[Offer]:
             for entry in itertools.islice(entries, _ENTRIES):
                 if not entry.name.startswith(last) or (entry.name[0] == "." and not last):
                     continue
+                # As one types it oneself: else it would be read as a flag.
+                name = head + entry.name
+                name = f"./{name}" if name.startswith("-") else name
                 if entry.is_dir():
-                    found.append(Offer(f"{head}{entry.name}/", "folder"))
+                    found.append(Offer(f"{name}/", "folder"))
                 elif not only_folders:
-                    found.append(Offer(head + entry.name, f"file, {show_bytes(_size(entry))}"))
+                    found.append(Offer(name, f"file, {show_bytes(_size(entry))}"))
     except (OSError, RuntimeError, ValueError):
         return []  # no such folder, no such user, a name with a null
     return sorted(found)
@@ -206,7 +209,7 @@ def variables(asked: Asked) -> list[Offer]:
     for name, value in list(asked.values.items()):
         if name.startswith("_") or name in ("In", "Out", "exit", "quit", "get_ipython", "open"):
             continue
-        if isinstance(value, str | int | float):
+        if isinstance(value, int | float):
             found.append(Offer(name, f"{type(value).__name__} {str(value)[:30]!r}"))
         elif not isinstance(value, type(os)):
             found.append(Offer(name, type(value).__name__))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import NamedTuple
@@ -23,6 +24,15 @@ class Found(NamedTuple):
 
     fragment: str
     offers: list[Offer]
+
+
+#: What is just itself in a Dockerfile, in YAML and between Ruby's quotes.
+_PLAIN = re.compile(r"[\w./~][\w@%+=,./~-]*\Z")
+
+
+def plain(offers: Iterable[Offer]) -> list[Offer]:
+    """Those for a cell's body, where a name with `$`, `#{` or a quote would be more than a name."""
+    return [offer for offer in offers if _PLAIN.match(offer.text)]
 
 
 _NAMES = "|".join(sorted(MAGICS, key=len, reverse=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from course_magics.magics.complete.sources import Asked, begun, boxes
-from course_magics.magics.complete.spot import Found, Offer, Spot
+from course_magics.magics.complete.spot import Found, Offer, Spot, plain
 from course_magics.magics.complete.values import BY_FLAG
 from course_magics.magics.grammar import Word
 
@@ -133,7 +133,7 @@ def complete(spot: Spot) -> Found | None:
 
 def _value(kind: str, text: str) -> list[Offer]:
     if kind == "box":
-        return [o for o in boxes(Asked(text, Word("", ""))) if o.text.startswith(text)]
+        return [o for o in plain(boxes(Asked(text, Word("", "")))) if o.text.startswith(text)]
     known = {
         "network": _NETWORKS,
         "provision": _PROVISIONERS,

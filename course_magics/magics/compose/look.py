@@ -10,6 +10,7 @@ from course_magics.errors import OptionError
 from course_magics.magics.base import cell_streams
 from course_magics.magics.compose.project import colour, project, words
 from course_magics.magics.grammar import Call, Flag, Word
+from course_magics.shell import joined
 
 _SERVICES = "[SERVICE...]"
 _SERVICE = ("service",)
@@ -58,7 +59,7 @@ def _without_format(typed: list[str]) -> list[str]:
 
 def _ls(call: Call) -> Any:
     typed = words(call)
-    line = " ".join(["docker compose", *typed])
+    line = joined(["docker", "compose", *typed])
     if call.quiet or call.format == "json":
         return compose.text(None, typed, line)
     return compose.ls(_without_format(typed), line)

@@ -71,7 +71,7 @@ def _options(call: Call, names: tuple[str, ...]) -> list[str]:
             found.append(name)
         elif value:
             for item in value if isinstance(value, list) else [value]:
-                found += [name, str(item)]
+                found += [name, item if isinstance(item, str) else str(item)]
     return found
 
 
