@@ -454,7 +454,7 @@ def test_a_registry_in_a_container(  # type: ignore[no-untyped-def]
     (tmp_path / "Dockerfile").write_text(
         'FROM course/debian\nCOPY registry /bin/registry\nENTRYPOINT ["registry", "serve"]\n'
     )
-    list(api.build(path=str(tmp_path), tag=name, decode=True))
+    list(api.build(path=str(tmp_path), tag=name, rm=True, forcerm=True, decode=True))
     monkeypatch.setattr(in_container, "IMAGE", name)
     monkeypatch.setattr(server, "PROGRAM", "no-such-program")
     facts, place = registry(user="ann")  # no password given: one is made

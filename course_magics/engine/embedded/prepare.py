@@ -312,7 +312,7 @@ def _warm_up(files: Files) -> None:
         api.wait(made)
         api.remove_container(made)
     dockerfile = BytesIO(b"FROM course/busybox\nRUN true\nRUN echo\n")
-    for _ in api.build(fileobj=dockerfile, rm=True, tag="warm-up:1"):
+    for _ in api.build(fileobj=dockerfile, rm=True, forcerm=True, tag="warm-up:1"):
         pass
     api.remove_image("warm-up:1")
     api.close()
