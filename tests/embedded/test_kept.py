@@ -96,7 +96,7 @@ def key_has_gone(stopped: Stopped) -> None:
 
 
 FAULTS = [
-    key_is_cut_off, key_has_gone, untouched, note_is_empty, note_is_cut_off, note_has_gone, cache_is_emptied,
+    untouched, note_is_empty, note_is_cut_off, note_has_gone, cache_is_emptied,
     another_snapshot_is_newer, folder_is_moved,
 ]  # fmt: skip
 
@@ -105,6 +105,18 @@ FAULTS = [
 def test_nothing_is_lost_when(fault: Callable[[Stopped], None], stopped: Stopped) -> None:
     fault(stopped)
     assert content() == WHOLE
+
+
+@pytest.mark.parametrize("fault", [key_is_cut_off, key_has_gone], ids=lambda f: f.__name__)
+def test_without_its_key_the_disk_gets_a_new_one(
+    fault: Callable[[Stopped], None], stopped: Stopped
+) -> None:
+    """The machine boots for it, so what ran has ended; all else is there, and stays so."""
+    fault(stopped)
+    assert content() == BOOTED
+    embedded.stop()
+    engine.forget()
+    assert content() == BOOTED
 
 
 @pytest.mark.parametrize("fault", [untouched, note_is_empty, note_is_cut_off])
