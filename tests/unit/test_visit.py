@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from urllib.error import HTTPError
 
 import pytest
@@ -33,7 +33,8 @@ class _Page(BaseHTTPRequestHandler):
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
     """A server that has its port, and listens as soon as it is told to."""
     monkeypatch.setattr(_Page, "asked", 0)
-    made = HTTPServer(("127.0.0.1", 0), _Page, bind_and_activate=False)
+    # A thread for each connection: others on this computer may knock at the port as well.
+    made = ThreadingHTTPServer(("127.0.0.1", 0), _Page, bind_and_activate=False)
     made.server_bind()
     yield made
     made.server_close()
@@ -45,8 +46,7 @@ def _url(server: HTTPServer, path: str = "") -> str:
 
 def _serve(server: HTTPServer) -> None:
     server.server_activate()
-    for _ in range(3):
-        server.handle_request()
+    server.serve_forever(0.05)
 
 
 def test_one_that_listens_later_and_refuses_first(server: HTTPServer) -> None:
@@ -57,12 +57,14 @@ def test_one_that_listens_later_and_refuses_first(server: HTTPServer) -> None:
     threading.Thread(target=later, daemon=True).start()
     assert visit(_url(server)) == "hello"
     assert _Page.asked == 3
+    server.shutdown()
 
 
 def test_a_page_that_is_not_there_is_not_waited_for(server: HTTPServer) -> None:
     threading.Thread(target=_serve, args=(server,), daemon=True).start()
     with pytest.raises(HTTPError, match="404"):
         visit(_url(server, "gone"))
+    server.shutdown()
 
 
 def test_a_server_that_never_comes_is_given_up(
