@@ -89,6 +89,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"skipped under COURSE_REQUIRE=all: {report.longrepr}"
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What fails is named at once, and not after the half hour that the others take."""
+    if report.failed:
+        print(f"\nFAILED {report.nodeid} ({report.when})", flush=True)
+
+
 @pytest.fixture(scope="session")
 def _shell() -> InteractiveShell:
     shell = start_ipython()
