@@ -357,8 +357,9 @@ class _Reader:
         return Call(self.magic, self.word, self.flags, given, self.args, self.cell, line, typed)
 
     def _refuse_for_a_program(self, token: str) -> None:
-        """A value that the real vagrant or compose would read as a flag of theirs."""
+        """A value that the real vagrant, compose or docker would read as a flag of theirs."""
         passed_on = self.magic.program in ("vagrant", "docker compose")
+        passed_on = passed_on or self.word.name.startswith("stack ")
         if passed_on and isinstance(token, Token) and token.begins and token.startswith("-"):
             raise OptionError(
                 f"{self.sign}: the value of {token.typed} begins with a dash: it would be a flag",

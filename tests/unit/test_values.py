@@ -35,7 +35,10 @@ def test_a_value_is_no_flag() -> None:
     assert read("run {flags} course/busybox").rm is True
 
 
-@pytest.mark.parametrize(("magic", "line"), [(VAGRANT, "destroy {name}"), (COMPOSE, "stop {name}")])
+@pytest.mark.parametrize(
+    ("magic", "line"),
+    [(VAGRANT, "destroy {name}"), (COMPOSE, "stop {name}"), (CONTAINER, "stack rm {name}")],
+)
 def test_a_value_is_no_flag_of_a_real_program_either(magic: object, line: str) -> None:
     with pytest.raises(OptionError, match=r"\{name\} begins with a dash"):
         parse(magic, split(line, VALUES))  # type: ignore[arg-type]
