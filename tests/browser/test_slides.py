@@ -95,7 +95,7 @@ def test_the_list_of_decks_leads_to_each(decks: Path, browser: Browser) -> None:
     page = offline(browser, fetched)
     page.goto((decks / "index.html").as_uri())
     links = [link.get_attribute("href") for link in page.get_by_role("link").all()]
-    assert links == [f"{path.stem}.html" for path in NOTEBOOKS]
+    assert links == [f"./{path.stem}.html" for path in NOTEBOOKS]
     page.get_by_role("link").first.click()
     page.wait_for_function("window.Reveal && Reveal.isReady()")
     page.keyboard.press("ArrowRight")

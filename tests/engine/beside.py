@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from course_magics import runtime
@@ -18,7 +19,9 @@ def traces(name: str) -> dict[str, list[str]]:
         return [line for line in said.splitlines() if name in line]
 
     def files(folder: Path, pattern: str) -> list[str]:
-        return [str(p) for p in folder.glob(pattern)]
+        while True:
+            with suppress(FileNotFoundError):  # somebody else's has gone while we looked
+                return [str(p) for p in folder.glob(pattern)]
 
     docker = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     return {

@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from course_magics import engine, labels
+from course_magics import engine, labels, settings
 from course_magics.engine.namespaced import Namespaced, engine_beside, lacks
 from course_magics.errors import EngineError, OptionError
 from course_magics.guest import cache_dir
@@ -292,7 +292,7 @@ def test_a_prune_that_never_ends_is_named(
         raise docker.errors.APIError("409", explanation="a prune operation is already running")
 
     monkeypatch.setattr("course_magics.containers.prune.request", busy)
-    monkeypatch.setattr("course_magics.containers.prune._PATIENCE", 0.3)
+    monkeypatch.setattr(settings.current(), "patience", 1)
     error = fails(f"%container network prune -f --filter label=test={net}")
     assert isinstance(error, EngineError)
     assert "a prune operation is already running" in str(error)

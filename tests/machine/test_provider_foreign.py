@@ -12,6 +12,7 @@ import pytest
 
 from course_magics.guest import acceleration
 from course_magics.machines import program
+from course_magics.patience import until
 from tests.machine import test_provider
 from tests.machine.test_provider import Make, Project
 
@@ -174,7 +175,7 @@ def test_one_for_virtualbox(make: Make) -> None:
     one.ssh("sync", "web")
     # Killed from outside, it is told from one that was shut down, and boots again.
     os.kill(one.qemus()[0], signal.SIGKILL)
-    assert test_provider._until(lambda: one.qemus() == [], 5)
+    assert until(lambda: one.qemus() == [])
     assert one.state("web") == "aborted"
     out = one.vagrant("up")
     assert "web: served" in out

@@ -484,6 +484,8 @@ def test_between_quotes_a_name_that_would_be_an_expression_is_not_offered(here: 
 def test_any_name_of_a_file_is_only_a_name(here: Path, name: str) -> None:
     with tempfile.TemporaryDirectory(dir=here) as folder:
         try:
+            if "/" in name:
+                reject()
             (Path(folder) / name).touch()
         except (OSError, ValueError):  # no name of a file: "..", "a/b", too long
             reject()
