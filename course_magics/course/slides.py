@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from course_magics.course.book import Book, read
+from course_magics.course.book import Book, read, reading
 from course_magics.errors import OptionError
 
 #: A slide, in the deck's own pixels; the browser scales it to the screen.
@@ -60,7 +60,8 @@ def _deck(path: Path, out: Path) -> Path:
         reveal_height=str(HEIGHT),
         embed_images=True,
     )
-    page, _ = exporter.from_filename(str(path))
+    with reading(path):
+        page, _ = exporter.from_filename(str(path))
     deck = out / f"{path.stem}.html"
     deck.write_text(page, "utf-8")
     return deck
