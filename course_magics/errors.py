@@ -115,6 +115,12 @@ class Interrupted(CourseError, KeyboardInterrupt):
     """
 
 
+def fault_of(error: BaseException) -> str:
+    """An exception of Python's in a few words: what reading a faulty file has raised."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
 def closest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word most like `word`, or None when nothing is near."""
     words = list(allowed)

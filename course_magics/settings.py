@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,14 @@ from traitlets import Bool, Enum, Int, TraitError, Unicode
 from traitlets.config import SingletonConfigurable
 
 from course_magics import storage
+from course_magics.terminal import say
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
+#: Bytes of a pyproject file that somebody else has made, which are looked through.
+_MOST = 1_000_000
 #: Old names of settings, and what they are called now.
 RENAMED = {"engine_timeout": "patience", "service_wait": "patience"}
 
@@ -87,7 +91,7 @@ class CourseMagics(SingletonConfigurable):
             for old in [name for name in RENAMED if name in place]:
                 del place[old]
                 if place is found:
-                    print(f"CourseMagics.{old} is now CourseMagics.{RENAMED[old]}")
+                    say(f"CourseMagics.{old} is now CourseMagics.{RENAMED[old]}")
         return found
 
 
@@ -96,7 +100,7 @@ def load(shell: InteractiveShell) -> None:
     try:
         found = CourseMagics.instance(parent=shell)
     except TraitError as error:  # a value that `%config` refused is tried again at each load
-        print(f"CourseMagics: {error}; the defaults are used")
+        say(f"CourseMagics: {error}; the defaults are used")
         shell.config.pop("CourseMagics", None)
         CourseMagics.clear_instance()
         found = CourseMagics.instance(parent=shell)
@@ -108,12 +112,12 @@ def load(shell: InteractiveShell) -> None:
             try:
                 setattr(found, name, value)
             except TraitError as error:
-                print(f"[tool.course_magics] in pyproject.toml: {error}")
+                say(f"[tool.course_magics] in pyproject.toml: {error}")
         elif name in RENAMED:
-            print(f"[tool.course_magics] in pyproject.toml: {name} is now {RENAMED[name]}")
+            say(f"[tool.course_magics] in pyproject.toml: {name} is now {RENAMED[name]}")
         else:
             allowed = ", ".join(found.trait_names(config=True))
-            print(f"[tool.course_magics] in pyproject.toml: unknown {name!r}; allowed: {allowed}")
+            say(f"[tool.course_magics] in pyproject.toml: unknown {name!r}; allowed: {allowed}")
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -132,8 +136,12 @@ def _from_pyproject(folder: Path) -> dict[str, Any]:
 
     Whoever can write it could choose the engine that the reader's containers run on.
     """
-    for place in storage.upwards(folder):
+    for place in (folder, *folder.parents):
         file = place / "pyproject.toml"
+        if fault := storage.distrust(place):
+            if _is_for_us(file):
+                _not_used(file, place, fault)
+            return {}
         try:
             with file.open("rb") as opened:
                 table = tomllib.load(opened).get("tool", {}).get("course_magics", {})
@@ -141,8 +149,24 @@ def _from_pyproject(folder: Path) -> dict[str, Any]:
             continue
         if not isinstance(table, dict) or not table:
             return {}
-        if not storage.trusted(file):
-            print(f"[tool.course_magics] in {file} is not used: another user may write to it")
+        if fault := storage.distrust(file):
+            _not_used(file, file, fault)
             return {}
         return dict(table)
     return {}
+
+
+def _is_for_us(file: Path) -> bool:
+    """Whether settings of ours may be in it. A stranger's pipe there is not waited for."""
+    try:
+        handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as opened:
+            return b"tool.course_magics" in (opened.read(_MOST) or b"")
+    except OSError:
+        return False
+
+
+def _not_used(file: Path, place: Path, fault: str) -> None:
+    which = "it" if place == file else str(place)
+    say(f"[tool.course_magics] in {file} is not used: {which} {fault}")
+    say("  → if you trust it: %config CourseMagics.NAME = VALUE, or a pyproject.toml of your own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import stat
@@ -204,29 +205,44 @@ def trusted(path: Path) -> bool:
     False for a file or folder that somebody else owns or may write to; settings and exercises
     are not taken from there. The user who called sudo counts as this user.
     """
+    return not distrust(path)
+
+
+def distrust(path: Path) -> str:
+    """Why `path` is not `trusted`, in words that follow its name; "" where it is."""
     try:
         about = path.stat()
-    except OSError:
-        return False
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
     if os.name != "posix":
-        return True
+        return ""
     mine = {os.getuid(), 0}
     if os.getuid() == 0 and os.environ.get("SUDO_UID", "").isdigit():
         mine.add(int(os.environ["SUDO_UID"]))
-    if about.st_uid not in mine or about.st_mode & stat.S_IWOTH:
-        return False
-    return not about.st_mode & stat.S_IWGRP or _only_mine(about.st_gid, mine)
+    if about.st_uid not in mine:
+        return "belongs to another user"
+    shared = about.st_mode & stat.S_IWGRP and not _only_mine(about.st_gid, frozenset(mine))
+    return "can be written by other users" if shared or about.st_mode & stat.S_IWOTH else ""
 
 
-def _only_mine(group: int, mine: set[int]) -> bool:
+@functools.cache
+def _only_mine(group: int, mine: frozenset[int]) -> bool:
     """Whether nobody else is in a group: a pod's folders are often its group's to write."""
     import grp
     import pwd
 
+    if group == 0:
+        return True  # root's; some systems put accounts of their own in it
     known = {one.pw_name: one for one in pwd.getpwall()}
-    names = {name for name, one in known.items() if one.pw_gid == group}
+    group_name, names = "", {name for name, one in known.items() if one.pw_gid == group}
     with contextlib.suppress(KeyError):
-        names.update(grp.getgrgid(group).gr_mem)
+        found = grp.getgrgid(group)
+        group_name = found.gr_name
+        names.update(found.gr_mem)
+    with contextlib.suppress(KeyError):
+        me = pwd.getpwuid(os.getuid()).pw_name
+        if me not in known and group_name != me:
+            return False  # users come from a directory that does not list them all
     return all(name in known and known[name].pw_uid in mine for name in names)
 
 

@@ -37,8 +37,9 @@ def add(words: Words) -> None:
 
 def _screen() -> Stream:
     from course_magics.streams import Stream
+    from course_magics.terminal import show
 
-    return Stream(sys.stdout.write, sys.stdout.flush)
+    return Stream(show, sys.stdout.flush)
 
 
 def _create(args: argparse.Namespace) -> None:

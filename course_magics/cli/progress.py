@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_magics.cli.words import noun, say
 from course_magics.errors import LessonError
+from course_magics.terminal import plain
 
 if TYPE_CHECKING:
     from course_magics.cli.words import Words
@@ -38,9 +38,10 @@ def _show(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from course_magics.lessons import overview
 
-    text = overview.export(args.format)
+    # Also in a file: it is looked at in a terminal sooner or later.
+    text = plain(overview.export(args.format))
     if args.file in (None, "-"):
-        sys.stdout.write(text)
+        say(text.removesuffix("\n"))
         return
     try:
         Path(args.file).write_text(text, "utf-8")

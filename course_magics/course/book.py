@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from course_magics.errors import OptionError, closest
+from course_magics.errors import CourseError, OptionError, closest, fault_of
 
 #: The tag of a cell whose output tells of the network or the computer it ran on.
 NOT_STORED = "course-not-stored"
@@ -19,6 +20,10 @@ _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(`+).+?\1", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ITEM = re.compile(r"\s*([-*+]|\d+\.)\s")
+
+
+class NoNotebook(CourseError, ValueError):
+    """A file that cannot be read as a notebook: which, and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,9 @@ class Book:
     @property
     def minutes(self) -> int:
         """How long it says that it takes; 0 where it does not."""
-        found = re.search(r"\*Time: (\d+) minutes?\b", "\n".join(c.source for c in self.markdown))
+        found = re.search(
+            r"\*Time: (\d{1,4}) minutes?\b", "\n".join(c.source for c in self.markdown)
+        )
         return int(found[1]) if found else 0
 
     def fault(self, rule: str, text: str, cell: Cell | None = None, line: int = 0) -> Fault:
@@ -140,21 +147,34 @@ class Book:
 
 
 def read(path: Path) -> Book:
-    """Read it; ValueError where it is no notebook."""
+    """Read it. Raises NoNotebook that says what is wrong, and in which cell."""
     try:
         raw = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no notebook: {error}") from None
+    except OSError as error:
+        raise NoNotebook(f"{path} cannot be read: {error.strerror}") from None
     except RecursionError:
-        raise ValueError(f"{path}: no notebook: it is nested too deeply") from None
+        raise NoNotebook(f"{path}: no notebook: it is nested too deeply") from None
+    except ValueError as error:
+        raise NoNotebook(f"{path}: no notebook: {error}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list):
-        raise ValueError(f"{path}: no notebook: it has no cells")
+        raise NoNotebook(f"{path}: no notebook: it has no cells")
     if not isinstance(raw.setdefault("metadata", {}), dict):
-        raise ValueError(f"{path}: no notebook: its metadata is no object")
+        raise NoNotebook(f"{path}: no notebook: its metadata is no object")
     for number, cell in enumerate(raw["cells"], 1):
         if fault := _malformed(cell):
-            raise ValueError(f"{path}: cell {number} {fault}")
+            raise NoNotebook(f"{path}: cell {number} {fault}")
     return Book(path, raw)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Around what goes through a notebook: whatever it stumbles over, it is that file's fault."""
+    try:
+        yield
+    except CourseError:
+        raise
+    except Exception as error:
+        raise NoNotebook(f"{path} cannot be read: {fault_of(error)}") from None
 
 
 def _malformed(cell: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from course_magics.course.book import Book, Fault, read
+from course_magics.course.book import Book, Fault, NoNotebook, read, reading
 from course_magics.course.facts import facts
 from course_magics.course.form import form, order
 from course_magics.course.links import links
@@ -14,12 +14,10 @@ from course_magics.course.links import links
 def lint(path: Path) -> list[Fault]:
     """The faults of one notebook in the order of its cells."""
     try:
-        return look(read(path))
-    except (OSError, ValueError) as error:
-        return [Fault(path.name, "file", str(error))]
-    except Exception as error:  # whatever a file holds, it is that file's fault
-        words = f"it cannot be read: {type(error).__name__}: {error}"
-        return [Fault(path.name, "file", words)]
+        with reading(path):
+            return look(read(path))
+    except NoNotebook as error:
+        return [Fault(path.name, "file", error.message)]
 
 
 def look(book: Book) -> list[Fault]:
@@ -32,7 +30,7 @@ def lint_folder(folder: Path) -> list[Fault]:
     """What only a folder of notebooks can have: numbers in order, drawings that nothing shows."""
     books = []
     for path in sorted(folder.glob("[0-9][0-9]-*.ipynb")):
-        with contextlib.suppress(OSError, ValueError):  # `lint` tells of that
+        with contextlib.suppress(NoNotebook):  # `lint` tells of that
             books.append(read(path))
     shown = "\n".join(c.source for b in books for c in b.markdown)
     found = list(order(books))

@@ -111,10 +111,11 @@ def _run(path: Path, proof: Proof) -> None:
         report = Path(folder) / "report.xml"
         words = [
             *(sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", folder),
+            *("--confcutdir", str(path.absolute().parent)),  # no conftest.py of a folder above
             *("-p", "no:cacheprovider", "-p", "course_magics.course.session", "--color=no"),
             *("-p", "no:randomly"),  # cells in another order are another notebook
             *("--nbval", "--nbval-kernel-name", "python3"),
-            *("--nbval-sanitize-with", str(SANITIZER), f"--junitxml={report}", path.name),
+            *("--nbval-sanitize-with", str(SANITIZER), f"--junitxml={report}", f"./{path.name}"),
         ]
         begun = time.monotonic()
         done = subprocess.run(

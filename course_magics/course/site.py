@@ -40,8 +40,10 @@ def lay(root: Path, source: Path) -> None:
     shutil.copytree(root / "docs", source, ignore=_LEFT_OUT)
     (source / storage.MARK).touch()
     shutil.copytree(root / "notebooks", source / "notebooks", ignore=_LEFT_OUT)
+    from course_magics.course.book import read
+
     for path in (source / "notebooks").glob("*.ipynb"):
-        book = json.loads(path.read_text("utf-8"))
+        book = read(path).raw
         # How its cells are coloured: a kernel says so when it runs, and nothing runs here.
         book["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
         path.write_text(json.dumps(book), "utf-8")

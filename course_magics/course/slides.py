@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from course_magics import storage
-from course_magics.course.book import Book, read
+from course_magics.course.book import Book, read, reading
 from course_magics.errors import OptionError
 
 #: A slide, in the deck's own pixels; the browser scales it to the screen.
@@ -62,7 +62,8 @@ def _deck(path: Path, out: Path) -> Path:
         reveal_height=str(HEIGHT),
         embed_images=True,
     )
-    page, _ = exporter.from_filename(str(path))
+    with reading(path):
+        page, _ = exporter.from_filename(str(path))
     deck = out / f"{path.stem}.html"
     deck.write_text(page, "utf-8")
     return deck

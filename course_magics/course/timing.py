@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from course_magics.course.book import read
-from course_magics.errors import OptionError
+from course_magics.errors import CourseError, OptionError, fault_of
 
 
 def table(notebooks: list[Path], times: Path) -> str:
@@ -17,8 +17,18 @@ def table(notebooks: list[Path], times: Path) -> str:
     """
     try:
         about: dict[str, Any] = json.loads(times.read_text("utf-8"))
+        return _table(notebooks, about)
     except OSError:
         raise OptionError(f"there is no {times}", hint="make run writes it") from None
+    except CourseError:
+        raise
+    except Exception as error:
+        raise OptionError(
+            f"{times} cannot be read: {fault_of(error)}", hint="make run writes it anew"
+        ) from None
+
+
+def _table(notebooks: list[Path], about: dict[str, Any]) -> str:
     seconds = about["seconds"]
     rows = ["| notebook | minutes to teach | seconds to run |", "|---|---:|---:|"]
     minutes = 0

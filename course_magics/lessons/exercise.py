@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics.errors import CourseError, LessonError
+from course_magics.errors import CourseError, LessonError, fault_of
 from course_magics.lessons.finding import Finding
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Exercise:
     @cached_property
     def task(self) -> str:
         """The task, as Markdown."""
-        return self._read("task.md")
+        return self.read("task.md")
 
     @property
     def title(self) -> str:
@@ -55,24 +55,24 @@ class Exercise:
     @cached_property
     def solution(self) -> str:
         """The solution, as Markdown."""
-        return self._read("solution.md")
+        return self.read("solution.md")
 
     @cached_property
     def other_way(self) -> str:
         """Another way to the same state, as Markdown."""
-        return self._read("other-way.md")
+        return self.read("other-way.md")
 
     @cached_property
     def reset(self) -> list[str]:
         """The cells that remove all that the exercise may have left."""
-        return cells(self._read("reset.md"))
+        return cells(self.read("reset.md"))
 
     @cached_property
     def hints(self) -> dict[str, Hint]:
         """The hints by name. Raises LessonError for one without a state or without steps."""
         found = {}
         for path in sorted((self.folder / "hints").glob("*.md")):
-            found[path.stem] = self._hint(path.stem, self._read(f"hints/{path.name}"))
+            found[path.stem] = self._hint(path.stem, self.read(f"hints/{path.name}"))
         return found
 
     def judge(self, state: State) -> list[Finding]:
@@ -87,12 +87,12 @@ class Exercise:
                 findings = list(check(state))
         except CourseError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._at_fault(error) from None
         for finding in findings:
             if not isinstance(finding, Finding):
                 raise self._faulty(f"it yields {finding!r}, not what expect() makes")
-            if finding.hint and finding.hint not in self.hints:
+            if finding.hint and str(finding.hint) not in self.hints:
                 raise self._faulty(f"it names the hint {finding.hint!r}, which is not in hints/")
         if not findings:
             raise self._faulty("it yields nothing")
@@ -103,17 +103,17 @@ class Exercise:
         path = self.folder / "check.py"
         names: dict[str, Any] = {"__name__": "check", "__file__": str(path)}
         try:
-            exec(compile(self._read("check.py"), str(path), "exec", dont_inherit=True), names)
+            exec(compile(self.read("check.py"), str(path), "exec", dont_inherit=True), names)
         except CourseError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._at_fault(error) from None
         check = names.get("check")
         if not callable(check):
             raise self._faulty("it has no function `check`")
         return check  # type: ignore[no-any-return]
 
-    def _at_fault(self, error: Exception) -> LessonError:
+    def _at_fault(self, error: BaseException) -> LessonError:
         """What went wrong in check.py, with the line of it where it did."""
         path, line = str(self.folder / "check.py"), getattr(error, "lineno", None)
         trace = error.__traceback__
@@ -121,7 +121,7 @@ class Exercise:
             if trace.tb_frame.f_code.co_filename == path:
                 line = trace.tb_lineno
             trace = trace.tb_next
-        return self._faulty(f"{type(error).__name__}: {error}", line)
+        return self._faulty(fault_of(error), line)
 
     def _faulty(self, words: str, line: int | None = None) -> LessonError:
         where = f", line {line}" if line else ""
@@ -143,10 +143,11 @@ class Exercise:
             raise LessonError(f"hints/{name}.md of {self.name} has no step after its ```state")
         return Hint(name, states, steps)
 
-    def _read(self, name: str) -> str:
+    def read(self, name: str) -> str:
+        """One of its files. Raises LessonError."""
         try:
             return (self.folder / name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8"
             raise LessonError(f"{name} of {self.name} cannot be read: {why}") from None
 

@@ -24,21 +24,19 @@ def root() -> Path | None:
     if named := _named():
         place = Path(named).expanduser().absolute()
         return place.parent if place.name in _KINDS else place
-    for folder in storage.upwards(Path.cwd()):
-        for place in (folder, folder / "notebooks"):
-            if _holds(place):
-                return place if _all_trusted(place) else None
-    return None
+    nearest = _nearest()
+    return None if nearest is None or _distrusted(nearest) else nearest
 
 
-def not_used() -> Path | None:
-    """The nearest folder with exercises that is not used, since another user may write to it."""
-    here = Path.cwd()
-    for folder in (here, *here.parents) if not _named() else ():
-        for place in (folder, folder / "notebooks"):
-            if _holds(place):
-                return None if root() == place else place
-    return None
+def not_used() -> tuple[str, str]:
+    """(what of the nearest folder is not used and why, what to do); "" where nothing is."""
+    place = None if _named() else _nearest()
+    if place is None or (found := _distrusted(place)) is None:
+        return "", ""
+    return (
+        f"the exercises and quizzes of {place} are not used: {found} {storage.distrust(found)}",
+        f"if you trust all that is in it: %config CourseMagics.lessons = {str(place)!r}",
+    )
 
 
 def _named() -> str:
@@ -48,18 +46,31 @@ def _named() -> str:
     return settings.current().lessons or os.environ.get("COURSE_LESSONS", "")
 
 
-def _holds(place: Path) -> bool:
-    return any((place / kind).is_dir() for kind in _KINDS)
+def _nearest() -> Path | None:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        for place in (folder, folder / "notebooks"):
+            if any((place / kind).is_dir() for kind in _KINDS):
+                return place
+    return None
 
 
-def _all_trusted(place: Path) -> bool:
-    """Whether nobody else can have written what would run from there: check.py is a program."""
-    places = [place]
+def _distrusted(place: Path) -> Path | None:
+    """What others may have written of that which would run: check.py is a program.
+
+    The folders from here up to `place` count too: who can write to one can put another there.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if not storage.trusted(folder):
+            return folder
+        if folder in (place, place.parent):
+            break
+    inside = [place]
     for kind in _KINDS:
         if (place / kind).is_dir():
-            places += [place / kind, *(place / kind).iterdir()]
-            places += (place / kind).glob("*/*")
-    return all(map(storage.trusted, places))
+            inside += [place / kind, *(place / kind).rglob("*")]
+    return next((path for path in inside if not storage.trusted(path)), None)
 
 
 def exercises() -> list[str]:
@@ -109,12 +120,9 @@ def _known(name: str, what: str, names: list[str], otherwise: str) -> None:
     if name in names:
         return
     folder = {"exercise": "exercises", "quiz": "quizzes"}[what]
-    if not names and (place := not_used()) is not None:
-        raise LessonError(
-            f"the {folder} of {place} are not used: another user may write to that folder",
-            hint="look at check.py there; if you trust it: "
-            f"%config CourseMagics.lessons = {str(place)!r}",
-        )
+    ignored, remedy = not_used()
+    if ignored:
+        raise LessonError(ignored, hint=remedy)
     if not names:
         raise LessonError(
             f"there is no {what} here",

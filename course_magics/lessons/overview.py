@@ -92,12 +92,13 @@ class Overview(Listed):
         """One line: how many exercises and questions."""
         exercises = [p for p in self.parts if p.exercise]
         passed = sum(bool(p.passed) for p in exercises)
-        right, asked = (sum(n) for n in zip(*((p.right, p.asked) for p in self.parts), strict=True))
+        right, asked = sum(p.right for p in self.parts), sum(p.asked for p in self.parts)
         return f"{passed} of {len(exercises)} exercises passed, {right} of {asked} questions right"
 
     def blocks(self) -> Sequence[Block]:
         if not self.parts:
-            return [Line("there are no exercises and no quizzes here")]
+            none = find.not_used()[0] or "there are no exercises and no quizzes here"
+            return [Line(none), *([Line(self.note, "warn")] if self.note else [])]
         rows = [p.row("passed" if p.passed else "") for p in self.parts]
         columns = ["notebook", "exercise", "quiz", "hints", "solution"]
         blocks: list[Block] = [Grid(columns, rows, frozenset({"hints"})), Line(self.summary)]
@@ -176,9 +177,14 @@ def listed() -> Table:
         place = (find.root() or Path()) / "exercises" / name
         missing = lacks(place)
         task = f"not whole: {', '.join(missing)} missing" if missing else ""
-        rows.append({"exercise": name, "task": task or Exercise(name, place).title})
+        try:
+            task = task or Exercise(name, place).title
+        except LessonError as error:
+            task = error.message
+        rows.append({"exercise": name, "task": task})
     columns = {"exercise": "exercise", "task": "task"}
-    return Table(columns, rows, empty="(no exercises here: COURSE_LESSONS names their folder)")
+    none = find.not_used()[0] or "no exercises here: COURSE_LESSONS names their folder"
+    return Table(columns, rows, empty=f"({none})")
 
 
 def now() -> Shown:

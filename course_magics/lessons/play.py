@@ -96,13 +96,13 @@ class _Player:
 
     def all(self) -> None:
         exercise = self.exercise
-        named = set(re.findall(r"""hint=\s*["']([\w-]+)["']""", _source(exercise)))
+        named = set(re.findall(r"""hint=\s*["']([\w-]+)["']""", exercise.read("check.py")))
         for name in sorted(named - set(exercise.hints)):
             self._fault("files", f"check.py names the hint {name}, hints/{name}.md is missing")
         for name in sorted(set(exercise.hints) - named):
             self._fault("files", f"hints/{name}.md is there, check.py never names it")
         for file in ("solution.md", "other-way.md", "reset.md"):
-            if not cells((exercise.folder / file).read_text("utf-8")):
+            if not cells(exercise.read(file)):
                 self._fault("files", f"{file} has no ```cell block")
         with _folder() as folder, _kernel(exercise, folder) as kernel:
             self._kernel, self._work = kernel, folder / "work"
@@ -212,10 +212,6 @@ def left(name: str) -> list[str]:
             + [f"network {n['Name']}" for n in ours.networks(api, asked)]
             + [f"volume {v['Name']}" for v in ours.volumes(api, asked)]
         )
-
-
-def _source(exercise: Exercise) -> str:
-    return (exercise.folder / "check.py").read_text("utf-8")
 
 
 class _Kernel:

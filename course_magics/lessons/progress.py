@@ -6,11 +6,12 @@ Where it cannot be written, what was done counts for this kernel, and a line say
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,26 @@ class Book:
         """The question's entry, made where it is missing."""
         return self.quizzes.setdefault(quiz, {}).setdefault(id, Answered())
 
+    def joined(self, other: Book) -> Book:
+        """All that either of the two has: what was done is done."""
+        book = Book()
+        for one in (self, other):
+            for name, done in one.exercises.items():
+                kept = book.exercise(name)
+                kept.passed = min(filter(None, (kept.passed, done.passed)), default="")
+                kept.solution = min(filter(None, (kept.solution, done.solution)), default="")
+                kept.checks = max(kept.checks, done.checks)
+                for hint, steps in done.hints.items():
+                    kept.hints[hint] = max(kept.hints.get(hint, 0), steps)
+            for quiz, answers in one.quizzes.items():
+                for id, answer in answers.items():
+                    if answer.tries >= book.question(quiz, id).tries:
+                        book.quizzes[quiz][id] = replace(answer)
+        return book
 
-#: What could not be written, by the file that it belongs to.
-_unkept: dict[Path, Book] = {}
+
+#: What could not be written, by its file: what that held (None: unknown), and what it should hold.
+_unkept: dict[Path, tuple[Book | None, Book]] = {}
 
 
 def path() -> Path:
@@ -82,41 +100,46 @@ def path() -> Path:
 
 
 def load() -> tuple[Book, str]:
-    """The progress, and a line where the file could not be read (else "").
+    """The progress, and a line where the file could not be read or written (else "").
 
     A damaged file is left where it is: the next change puts it aside.
     """
-    if (kept := _unkept.get(path())) is not None:
-        return kept, _only_here(path())
+    file = path()
     try:
-        return _read(path()), ""
-    except _Damaged as error:
-        return Book(), f"the progress in {path()} cannot be read: {error}"
-    except OSError as error:
-        return Book(), f"the progress in {path()} cannot be read: {error.strerror}"
+        found = _read(file)
+    except (_Damaged, OSError) as error:
+        return _with_unkept(file, None), f"the progress in {file} cannot be read: {_why(error)}"
+    return _with_unkept(file, found), _only_here(file) if file in _unkept else ""
 
 
 def change(alter: Callable[[Book], object]) -> str:
-    """Let `alter` change the progress and keep it; returns "" or a line on what was in the way."""
+    """Let `alter` change the progress and keep it; returns "" or a line on what was in the way.
+
+    A damaged file is put aside. Nothing is written over one that cannot be read.
+    """
     file = path()
-    said = ""
+    said, found, book = "", None, None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with _alone(file):
             try:
-                book = _unkept.get(file) or _read(file)
+                found = _read(file)
             except _Damaged as error:
-                book = Book()
                 said = f"the progress was damaged ({error}); it is kept as {_aside(file)}"
+                found = Book()
+            book = _with_unkept(file, found)
             alter(book)
             _write(file, book)
             _unkept.pop(file, None)
+            return said
     except OSError:
-        with contextlib.suppress(_Damaged, OSError):
-            _unkept.setdefault(file, _read(file))
-        alter(_unkept.setdefault(file, Book()))
-        return _only_here(file)
-    return said
+        if book is None:
+            with contextlib.suppress(_Damaged, OSError):
+                found = _read(file)
+            book = _with_unkept(file, found)
+            alter(book)
+        _unkept[file] = found, book
+        return "\n".join(filter(None, (said, _only_here(file))))
 
 
 def now() -> str:
@@ -137,6 +160,20 @@ def _only_here(file: Path) -> str:
     return f"your progress counts in this notebook only: {file} cannot be written"
 
 
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+def _with_unkept(file: Path, found: Book | None) -> Book:
+    """What the file holds (None: unknown), with what could not be written into it."""
+    before, mine = _unkept.get(file, (None, None))
+    if mine is None:
+        return copy.deepcopy(found) if found else Book()
+    if found is None or found == before:
+        return mine
+    return mine.joined(found)  # another kernel has written meanwhile, or it can be read again
+
+
 def _read(file: Path) -> Book:
     """Raises _Damaged, and OSError; nothing there is an empty book."""
     try:
@@ -146,29 +183,30 @@ def _read(file: Path) -> Book:
     except UnicodeDecodeError:
         raise _Damaged("it is not text") from None
     try:
-        found = json.loads(text)
-        if found["form"] != _FORM:
-            raise _Damaged(f"it has the form {found['form']!r}, not {_FORM}")
-        book = Book(
-            {name: Done(**entry) for name, entry in found["exercises"].items()},
-            {
-                name: {id: Answered(**answer) for id, answer in answers.items()}
-                for name, answers in found["quizzes"].items()
-            },
-        )
-        # Types are not checked by a dataclass; what is used later is.
-        for done in book.exercises.values():
-            done.hints = {str(k): int(v) for k, v in done.hints.items()}
-            done.passed, done.solution, done.checks = (
-                done.passed + "",
-                done.solution + "",
-                +done.checks,
-            )
-        for answers in book.quizzes.values():
-            for answer in answers.values():
-                answer.tries = +answer.tries
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        data = json.loads(text)
+        form = data["form"]
+        book = _book(data) if form == _FORM else Book()
+        json.dumps(as_data(book), ensure_ascii=False).encode()  # it can be written again
+    except Exception:  # whatever else is in it, that is the file's fault
         raise _Damaged("it is not what the course has written") from None
+    if form != _FORM:
+        raise _Damaged(f"it has the form {form!r}, not {_FORM}")
+    return book
+
+
+def _book(data: Any) -> Book:
+    """Types are not checked by a dataclass; what is used later is. Raises anything."""
+    book = Book()
+    for name, entry in data["exercises"].items():
+        done = book.exercises[name] = Done(**entry)
+        done.hints = {str(k): int(v) for k, v in done.hints.items()}
+        done.passed, done.solution = done.passed + "", done.solution + ""
+        done.checks = int(+done.checks)
+    for name, answers in data["quizzes"].items():
+        for id, entry in answers.items():
+            answer = book.quizzes.setdefault(name, {})[id] = Answered(**entry)
+            answer.right, answer.first = bool(answer.right), bool(answer.first)
+            answer.tries = int(+answer.tries)
     return book
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_magics.errors import LessonError
+from course_magics.errors import LessonError, fault_of
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 _KEYS = {
@@ -96,7 +96,9 @@ def load(path: Path) -> Quiz:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text("utf-8"))
+        return _Reader(path).quiz(yaml.safe_load(path.read_text("utf-8")))
+    except LessonError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise LessonError(f"the quiz {path.stem} cannot be read: {why}") from None
@@ -105,7 +107,8 @@ def load(path: Path) -> Quiz:
         where = f", line {mark.line + 1}" if mark else ""
         words = str(getattr(error, "problem", "") or error).splitlines()[0]
         raise LessonError(f"{path.name}{where} is not YAML: {words}") from None
-    return _Reader(path).quiz(found)
+    except Exception as error:  # yaml's own on a date or a number that is none, or too deep a nest
+        raise LessonError(f"{path.name} is not a quiz: {fault_of(error)}") from None
 
 
 class _Reader:

@@ -6,9 +6,10 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from os import environ
 from pathlib import Path
 
-from course_magics import engine, process
+from course_magics import engine, process, storage
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import readable
 from course_magics.machines.text import Lines
@@ -101,7 +102,7 @@ def ask(folder: Path, words: Sequence[str], line: str = "") -> list[readable.Eve
     line = line or terminal_line(folder, words)
     try:
         status, out, err = process.capture(
-            [find(), *words, "--machine-readable"], folder=known(folder), env=environment()
+            [find(), *words, "--machine-readable"], folder=_own(folder), env=environment()
         )
     except KeyboardInterrupt:
         raise Interrupted("interrupted: vagrant was stopped", command=line) from None
@@ -120,7 +121,7 @@ def stream(folder: Path, words: Sequence[str], out: Stream | None = None, line: 
     shown, faults = Lines(out), process.Kept()
     try:
         status = process.run(
-            [find(), *words], folder=known(folder), env=environment(), out=shown, err=faults
+            [find(), *words], folder=_own(folder), env=environment(), out=shown, err=faults
         )
         if not status:
             shown.write(bytes(faults.data))  # not what it failed of: only a warning
@@ -171,4 +172,26 @@ def known(folder: Path) -> Path:
             f"no such folder: {relative(folder)}",
             hint=f"%%vagrantfile --dir {relative(folder)} makes it, with a Vagrantfile in it",
         )
+    return folder
+
+
+def _own(folder: Path) -> Path:
+    """`known`, where vagrant runs no stranger's Ruby: it looks for a Vagrantfile upwards, too.
+
+    One in `folder` itself is what the reader has named.
+    """
+    here = known(folder).resolve()
+    named = environ.get("VAGRANT_VAGRANTFILE")
+    for place in (here, *here.parents):
+        for name in [named] if named else ["Vagrantfile", "vagrantfile"]:
+            if not (place / name).is_file():
+                continue
+            for path in (place, place / name) if place != here else ():
+                if fault := storage.distrust(path):
+                    raise MachineError(
+                        f"the Vagrantfile in {place} is not used: {path} {fault}",
+                        hint="%%vagrantfile writes one here; if you trust that one: "
+                        + joined(["--dir", str(place)]),
+                    )
+            return folder
     return folder

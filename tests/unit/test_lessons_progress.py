@@ -141,6 +141,71 @@ def test_what_could_not_be_written_is_written_later(
     assert set(json.loads(file.read_text())["exercises"]) == {"01-first", "02-other"}
 
 
+def not_to_be_read(file: Path, patch: pytest.MonkeyPatch) -> None:
+    """A fault that cannot be had on demand, nor by root at all: the disk, or the rights, say no."""
+    read = Path.read_text
+
+    def refused(path: Path, *rest: str) -> str:
+        if path == file:
+            raise PermissionError(13, "Permission denied")
+        return read(path, *rest)
+
+    patch.setattr(Path, "read_text", refused)
+
+
+def test_nothing_is_written_over_what_cannot_be_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed("01-first")
+    before = file.read_bytes()
+    with monkeypatch.context() as broken:
+        not_to_be_read(file, broken)
+        assert "cannot be read: Permission denied" in progress.load()[1]
+        for _ in range(2):
+            assert "counts in this notebook only" in passed("02-other")
+        assert file.read_bytes() == before
+        assert set(progress.load()[0].exercises) == {"02-other"}
+    assert set(progress.load()[0].exercises) == {"01-first", "02-other"}
+    assert progress.change(lambda book: None) == ""
+    assert set(json.loads(file.read_text())["exercises"]) == {"01-first", "02-other"}
+
+
+def test_what_another_kernel_wrote_meanwhile_stays(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one cannot write for a while; afterwards the file has what both have done."""
+    passed("01-first")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(30, "read-only")))
+        assert "counts in this notebook only" in passed("02-other")
+    code = (
+        "from course_magics.lessons import progress\n"
+        "def alter(book):\n"
+        "    book.exercise('01-first').checks += 5\n"
+        "    book.question('01-quiz', 'one').tries += 1\n"
+        "assert not progress.change(alter)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert passed("02-other") == ""
+    found = json.loads(file.read_text())
+    assert set(found["exercises"]) == {"01-first", "02-other"}
+    assert found["exercises"]["01-first"]["checks"] == 5
+    assert found["quizzes"]["01-quiz"]["one"]["tries"] == 1
+
+
+def test_what_is_forgotten_while_it_cannot_be_written_stays_forgotten(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed("01-first")
+    passed("02-other")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(30, "read-only")))
+        overview.forget("01-first")
+        assert set(progress.load()[0].exercises) == {"02-other"}
+    assert progress.change(lambda book: None) == ""
+    assert set(json.loads(file.read_text())["exercises"]) == {"02-other"}
+
+
 def test_many_write_at_once_and_nothing_is_lost(file: Path) -> None:
     code = (
         "from course_magics.lessons import progress\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import settings, storage
-from course_magics.errors import LessonError
-from course_magics.lessons import find
+from course_magics.course.proof import Proof, _run
+from course_magics.errors import LessonError, MachineError
+from course_magics.lessons import find, overview
+from course_magics.machines import program
 
 STRANGER = 65534
 CHECK = "from pathlib import Path\n\n\ndef check(state):\n    Path('{}').touch()\n    yield None\n"
@@ -27,10 +31,9 @@ def not_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def shared() -> Iterator[Path]:
     """A folder as /tmp is: everybody may make things in it."""
-    folder = Path("/tmp") / f"shared-{os.getpid()}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="shared-", dir="/tmp"))
     folder.chmod(0o1777)
     yield folder
     shutil.rmtree(folder)
@@ -61,9 +64,11 @@ def test_a_stranger_s_exercises_are_not_run(
     mine.mkdir(mode=0o755)
     monkeypatch.chdir(mine)
     assert find.exercises() == []
-    with pytest.raises(LessonError, match="another user may write to that folder") as caught:
+    with pytest.raises(LessonError, match=f"{shared} can be written by other users") as caught:
         find.exercise("01-bait")
-    assert str(shared) in str(caught.value)
+    assert f"%config CourseMagics.lessons = {str(shared)!r}" in str(caught.value)
+    for shown in (overview.listed(), overview.overview()):
+        assert f"the exercises and quizzes of {shared} are not used" in str(shown)
     assert not (tmp_path / "pwned").exists()
     # Named, they are the reader's own decision.
     monkeypatch.setenv("COURSE_LESSONS", str(shared))
@@ -72,7 +77,10 @@ def test_a_stranger_s_exercises_are_not_run(
 
 @root_only
 def test_a_stranger_s_settings_are_not_used(
-    shared: Path, monkeypatch: pytest.MonkeyPatch, ip: InteractiveShell
+    shared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ip: InteractiveShell,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     by_a_stranger(
         "printf '[tool.course_magics]\\nengine = \"tcp://10.9.9.9:2375\"\\n' > pyproject.toml",
@@ -82,8 +90,18 @@ def test_a_stranger_s_settings_are_not_used(
     mine.mkdir(mode=0o755)
     monkeypatch.chdir(mine)
     assert settings._from_pyproject(mine) == {}
-    # The counter-test: the same file, the reader's own.
-    shutil.copy(shared / "pyproject.toml", mine)
+    ignored, remedy = capsys.readouterr().out.splitlines()
+    assert "is not used" in ignored and f"{shared} can be written by other users" in ignored
+    assert "CourseMagics.NAME = VALUE" in remedy
+    # Another tool's file is nothing to wonder about, and a pipe is not waited for.
+    by_a_stranger("echo '[tool.ruff]' > pyproject.toml; mkfifo pipe", shared)
+    assert settings._from_pyproject(mine) == {}
+    by_a_stranger("rm pyproject.toml; mv pipe pyproject.toml", shared)
+    assert settings._from_pyproject(mine) == {}
+    assert capsys.readouterr().out == ""
+    # The counter-test: the same words, the reader's own.
+    text = '[tool.course_magics]\nengine = "tcp://10.9.9.9:2375"\n'
+    (mine / "pyproject.toml").write_text(text)
     assert settings._from_pyproject(mine) == {"engine": "tcp://10.9.9.9:2375"}
 
 
@@ -94,7 +112,7 @@ def test_a_file_that_others_may_write_is_told(
     file.write_text('[tool.course_magics]\nengine = "x"\n')
     file.chmod(0o666)
     assert settings._from_pyproject(here) == {}
-    assert "is not used: another user may write to it" in capsys.readouterr().out
+    assert "is not used: it can be written by other users" in capsys.readouterr().out
 
 
 def test_own_exercises_are_found_upwards(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +122,62 @@ def test_own_exercises_are_found_upwards(here: Path, monkeypatch: pytest.MonkeyP
     assert find.exercises() == ["01-bait"]
     (here / "exercises/01-bait/check.py").chmod(0o666)
     assert find.exercises() == []
+    (here / "exercises/01-bait/check.py").chmod(0o644)
+    (here / "exercises/01-bait/hints/a.md").chmod(0o666)
+    assert find.exercises() == []
+    assert "hints/a.md can be written by other users" in find.not_used()[0]
+
+
+@root_only
+def test_a_stranger_s_vagrantfile_is_no_program(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_vagrant: Path
+) -> None:
+    """vagrant looks for one upwards, too; a fake one here tells that it was called."""
+    by_a_stranger("echo '`touch /tmp/x`' > Vagrantfile", shared)
+    mine = shared / "mine"
+    mine.mkdir(mode=0o755)
+    monkeypatch.chdir(mine)
+    for call in (program.ask, program.stream):
+        with pytest.raises(MachineError, match=f"the Vagrantfile in {shared} is not used"):
+            call(mine, ["status"])
+    assert not fake_vagrant.exists()
+    # Where the reader is, or has named: that is the reader's own word.
+    program.stream(shared, ["status"])
+    assert fake_vagrant.read_text() == "status\n"
+    # The reader's own, from below.
+    (mine / "Vagrantfile").touch()
+    (mine / "below").mkdir()
+    program.stream(mine / "below", ["up"])
+    assert fake_vagrant.read_text() == "status\nup\n"
+
+
+@pytest.fixture
+def fake_vagrant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `vagrant` that writes down what it was asked; the file it does that in."""
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin/vagrant"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return asked
+
+
+@root_only
+def test_a_stranger_s_conftest_is_not_run(shared: Path, tmp_path: Path) -> None:
+    """pytest, which proves a notebook, reads those of the folders above it unless it is told."""
+    by_a_stranger("echo \"open('pwned-by-conftest', 'w')\" > conftest.py", shared)
+    mine = shared / "mine"
+    mine.mkdir(mode=0o755)
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "1", "outputs": []}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "x"}}
+    book = {"cells": [{**cell, "execution_count": None}], "metadata": kernel}
+    file = mine / "-x.ipynb"  # a name, and no option of pytest's
+    file.write_text(json.dumps({**book, "nbformat": 4, "nbformat_minor": 5}))
+    proof = Proof(file.name)
+    _run(file, proof)
+    assert (proof.run, proof.cells) == ([], 1)
+    assert not (mine / "pwned-by-conftest").exists()
 
 
 @root_only
@@ -118,3 +192,19 @@ def test_a_group_counts_as_long_as_nobody_else_is_in_it(tmp_path: Path) -> None:
     folder.chmod(0o2770)
     assert stat.S_IMODE(folder.stat().st_mode) & 0o020
     assert not storage.trusted(folder)
+
+
+@root_only
+def test_a_group_counts_not_where_users_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake: the users come from a directory server, which knows them by number only."""
+    import pwd
+
+    everybody = [one for one in pwd.getpwall() if one.pw_name != "root"]
+    storage._only_mine.cache_clear()
+    with monkeypatch.context() as fake:
+        fake.setattr(pwd, "getpwall", lambda: everybody)
+        assert not storage._only_mine(4242, frozenset({0}))
+    storage._only_mine.cache_clear()
+    assert storage._only_mine(4242, frozenset({0}))

@@ -34,6 +34,7 @@ from course_magics.guest.images import IMAGES
 from course_magics.guest.launch import Machine as Booted
 from course_magics.guest.model import Guest, check_size, duplicate
 from course_magics.guest.procs import Say, run
+from course_magics.terminal import say
 
 #: Counted up when the way of making it changes without any of its inputs.
 _REVISION = 2
@@ -320,6 +321,6 @@ def _warm_up(files: Files) -> None:
 
 if __name__ == "__main__":  # as a process of its own: a kernel has an event loop already
     try:
-        prepare(lambda line: print(line, flush=True))
+        prepare(say)
     except CourseError as error:
         sys.exit("\n".join(error.lines()))
