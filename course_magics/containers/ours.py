@@ -79,8 +79,8 @@ def images(api: APIClient, *, everybody: bool = False) -> tuple[list[Found], lis
     image's history does not say that the label was put on it last, it counts as the reader's when
     it has a name and lies on another image of the course; and so does that other one.
     """
-    user = [] if everybody else [f"{labels.USER}={labels.user()}"]
-    listed = api.images(filters={"label": [labels.IMAGE, *user]})
+    wanted = labels.IMAGE if everybody else f"{labels.IMAGE}={labels.user()}"
+    listed = api.images(filters={"label": wanted})
     details = {i["Id"]: api.inspect_image(i["Id"]) for i in listed}
     theirs: set[str] = set()
     for image in listed:

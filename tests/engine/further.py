@@ -37,6 +37,7 @@ ELSEWHERE = {
     "test_namespaced.py": "starts engines of its own",
     "test_networks.py::test_a_cluster_volume_of_a_swarm": "starts engines of its own",
     "test_registries.py": "starts registries and engines of its own",
+    "test_sharing.py": "starts an engine of its own",
     "test_stack.py": "starts engines of its own",
     "test_swarm.py": "starts engines of its own",
 }
@@ -90,7 +91,7 @@ def podman() -> Iterator[tuple[str, int]]:
             process.terminate()
             process.wait(20)
             for mounted in (f"{place}/root/overlay", f"{place}/root"):
-                subprocess.run(["umount", mounted], capture_output=True)
+                subprocess.run(["umount", "-l", mounted], capture_output=True)
 
 
 def load_images(url: str, names: Sequence[str] = IMAGES) -> None:

@@ -97,7 +97,7 @@ def test_commit(cell: Cell, fails: Fails, api: docker.APIClient, box: str) -> No
         "why",
         ["cat", "/new"],
     )
-    assert found["Config"]["Labels"][labels.IMAGE] == "built"
+    assert found["Config"]["Labels"][labels.IMAGE] == labels.user()
     assert cell(f"%container run --rm {box}:one").result.stdout == "hello\n"
     assert isinstance(fails(f"%container commit {box} {box}@x"), CourseError)
     assert isinstance(fails(f"%container commit -c 'NONSENSE x' {box} {box}:two"), EngineError)

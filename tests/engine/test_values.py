@@ -28,7 +28,7 @@ CELLS = (
     "%container rm --force NAME",
     "%container volume create --label PW={pw} NAME",
     "%container volume rm NAME",
-    "%container network create --label PW={pw} --opt x={pw} NAME",
+    "%container network create --label PW={pw} NAME",
     "%container network rm NAME",
     "%container service create --name NAME -e PW={pw} course/busybox sleep 60",
     "%container login -u me -p {pw} localhost:1",
