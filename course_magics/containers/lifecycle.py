@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
+from course_magics.containers import gone
 from course_magics.containers.since import since
 from course_magics.display import Block, Command, Grid, Line, Shown
 from course_magics.engine.routes import route
@@ -191,6 +192,10 @@ def remove(
     absent: list[str] = []
 
     def act(api: APIClient, name: str) -> None:
+        if force and not link:
+            if not gone.remove(api, name, volumes=volumes):
+                absent.append(name)
+            return
         try:
             api.remove_container(name, force=force, v=volumes, link=link)
         except NotFound:

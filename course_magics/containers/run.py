@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from course_magics import engine, labels
+from course_magics.containers import gone
 from course_magics.containers.container import Container
 from course_magics.containers.create import Say, create, free_name, quiet, show
 from course_magics.containers.create import start as start_it
@@ -19,14 +19,10 @@ from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, EngineError, Interrupted
 from course_magics.finished import Finished, ended_badly
-from course_magics.patience import Patience
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-#: How long an engine that is removing a container may refuse to be asked for it again (seconds).
-_GOING = 5.0
 
 
 def run_detached(
@@ -242,25 +238,9 @@ def _left(api: APIClient, id: str) -> str:
 
 
 def _remove(api: APIClient, id: str) -> None:
-    """Remove, and return when it has gone, also where --rm has the engine at it already."""
     from docker.errors import APIError
 
-    patience = Patience(_GOING)
-    while True:
-        try:
-            api.remove_container(id, force=True)
-        except APIError as error:
-            if error.status_code == 404:
-                return
-            if error.status_code == 409:  # Docker is at it: it says when it has done
-                with contextlib.suppress(APIError):
-                    api.wait(id, condition="removed")
-                return
-            # Podman is at it, and stumbles over itself meanwhile (500): it is asked again.
-            if error.status_code < 500 or patience.over:
-                words = f"the container {id[:12]} could not be removed: {error}"
-                raise EngineError(words) from None
-            patience.saw()
-            time.sleep(0.1)
-        else:
-            return
+    try:
+        gone.remove(api, id)
+    except APIError as error:
+        raise EngineError(f"the container {id[:12]} could not be removed: {error}") from None

@@ -26,12 +26,12 @@ def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         embedded.reset()
 
 
-def test_the_start_is_shown_and_goes_away(lab: Lab, state: Path) -> None:
+def test_the_start_is_shown_and_goes_away(lab: Lab, state: Path, free_port: int) -> None:
     page = lab.open(
         "starting",
         f"import os\nos.environ.update(COURSE_STATE={str(state)!r}, COURSE_ENGINE='embedded')\n"
         "%load_ext course_magics",
-        "%container run -d --name page -p 18099:80 course/busybox httpd -f -h /bin",
+        f"%container run -d --name page -p {free_port}:80 course/busybox httpd -f -h /bin",
         "%engine",
         "%container rm -f page",
     )
@@ -43,7 +43,7 @@ def test_the_start_is_shown_and_goes_away(lab: Lab, state: Path) -> None:
     expect(out).to_contain_text("page", timeout=PATIENCE)
     expect(out).to_contain_text("running", timeout=PATIENCE)
     expect(status).to_have_count(0)
-    expect(out.get_by_role("link")).to_have_attribute("href", re.compile(r"18099/$"))
+    expect(out.get_by_role("link")).to_have_attribute("href", re.compile(rf":{free_port}/$"))
     shown = page.locator(".jp-CodeCell").nth(2).locator(".jp-Cell-outputArea")
     expect(shown).to_contain_text("software emulation", timeout=PATIENCE)
     picture(page, "engine-started")

@@ -112,18 +112,23 @@ def test_the_diagram_of_a_life_moves_while_cells_run(lab: Lab, name: str) -> Non
         "%load_ext course_magics",
         f"%container create --name {name} course/busybox sleep 999",
         f"%container panel --diagram {name}",
-        "import time; time.sleep(3)",
+        "import pathlib, time\n"
+        "def seen(what):\n"
+        "    while not pathlib.Path(f'diagram-{what}').exists(): time.sleep(0.05)\n"
+        "seen('created')",
         f"%container start {name}",
-        "time.sleep(3)",
+        "seen('running')",
         f"%container pause {name}",
     )
     lab.run_all(page)
     out = output(page, 2)
     picture_of_it = out.get_by_role("img", name=f"The life of the container {name}")
     expect(picture_of_it).to_contain_text("● created", timeout=PATIENCE)
+    (lab.folder / "diagram-created").touch()
     expect(picture_of_it).to_contain_text("● running", timeout=PATIENCE)
     expect(out.get_by_role("status")).to_contain_text(f"docker pause {name}")
     picture(page, "diagram-running")
+    (lab.folder / "diagram-running").touch()
     expect(picture_of_it).to_contain_text("● paused", timeout=PATIENCE)
     expect(out).to_contain_text("so far: created → running → paused")
     unpause = out.get_by_role("button", name="unpause")

@@ -13,6 +13,7 @@ from course_magics.errors import CheckError, EngineError
 from course_magics.lessons import State, find, progress
 from course_magics.lessons.new import new
 from course_magics.lessons.play import play
+from course_magics.patience import until
 
 from ..fake_engine import fake_engine
 from .conftest import Cell, exists
@@ -189,9 +190,7 @@ def test_the_state_of_a_container(cell: Cell, name: str) -> None:
     assert found.mount("/nowhere") is None
     assert [p for p, (port,) in found.ports.items() if port > 0] == ["80/tcp"]
     assert len(found.networks) == 1
-    for _ in range(50):
-        if "started" in state.logs(name) and state.get(name, "/link"):
-            break
+    assert until(lambda: "started" in state.logs(name) and state.get(name, "/link"))
     assert state.get(name, "/data/file") == state.get(name, "/link") == "kept\n"
     assert state.get(name, "/nowhere") is state.get(name, "/data") is None
     # Far more than is read; what is not read must not hold up the container.

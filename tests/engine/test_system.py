@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import docker
 import pytest
@@ -61,13 +62,18 @@ def test_df_has_each_thing(cell: Cell, name: str) -> None:
         "Build Cache",
     ]
     assert str(table).split("\n")[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"]
-    for _ in range(50):  # the container writes while we look
+
+    def looked() -> Any:
         whole = cell("%container system df -v").result
-        (mine,) = [c for c in whole.containers if c["Names"] == name]
-        if mine["bytes"] == 5000:
-            break
-        time.sleep(0.1)
-    assert (mine["Size"], mine["State"]) == ("5kB", "running")
+        return whole if mine(whole)["bytes"] == 5000 else None
+
+    def mine(whole: Any) -> dict[str, Any]:
+        (found,) = [c for c in whole.containers if c["Names"] == name]
+        return dict(found)
+
+    whole = until(looked, what="what the container writes")
+    assert whole is not None
+    assert (mine(whole)["Size"], mine(whole)["State"]) == ("5kB", "running")
     assert any(i["Repository"].endswith("course/busybox") for i in whole.images)
     assert "build cache:" in str(whole)
     data = json.loads(cell("%container system df -v --format '{{json .}}'").result.text)
@@ -127,26 +133,31 @@ def test_events_are_told_without_times_and_ids(cell: Cell, api, name: str, capsy
 
 
 def test_until_ends_it_while_it_follows(cell: Cell, name: str, api: docker.APIClient) -> None:
-    made = threading.Timer(0.5, lambda: api.create_container("course/busybox", name=name))
-    made.start()
-    seen = cell(f"%container events --until -2s --filter container={name}").result
-    made.join()
+    for seconds in (2, 10, 60):  # on a slow computer it is created too late for the first
+        made = threading.Timer(0.5, lambda: api.create_container("course/busybox", name=name))
+        made.start()
+        seen = cell(f"%container events --until -{seconds}s --filter container={name}").result
+        made.join()
+        if seen.rows:
+            break
+        api.remove_container(name)
     assert [e["Action"] for e in seen.rows] == ["create"]
 
 
 def test_an_interrupt_says_how_many(name: str, api: docker.APIClient) -> None:
     from course_magics.containers.events import events
 
+    out = Stream()
+    begun = f"{time.time():.6f}"  # also what happens before it listens
+
     def then() -> None:
-        time.sleep(0.5)
         api.create_container("course/busybox", name=name)
-        time.sleep(0.3)
+        until(lambda: name in out.text)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=then).start()
-    out = Stream()
     with pytest.raises(Interrupted, match="after 1 event") as caught:
-        events(out=out, filter=[f"container={name}"])
+        events(out=out, filter=[f"container={name}"], since=begun)
     assert out.text == f"container create {name} (image=course/busybox)\n"
     assert len(caught.value.result) == 1  # type: ignore[attr-defined]
 

@@ -27,9 +27,7 @@ def guest() -> Guest:
 
 def test_building_again_does_nothing(guest: Guest) -> None:
     lines: list[str] = []
-    start = time.monotonic()
     assert build_guest(lines.append).folder == guest.folder
-    assert time.monotonic() - start < 2
     assert lines == []
 
 
@@ -45,9 +43,7 @@ def test_what_is_said_of_it_is_true(guest: Guest) -> None:
 
 def test_a_snapshot_start_is_a_usable_machine(guest: Guest) -> None:
     with Machine(guest, ready=True) as machine:
-        seconds = machine.wait_ssh(60)
-        # Measured 1.0 to 1.4 s on an idle host; a cold boot takes 7 and more.
-        assert seconds < 6
+        machine.wait_ssh(60)
         assert machine.rss_mb() < 400
         assert machine.ssh("whoami; sudo whoami; hostname") == "vagrant\nroot\ndebian12\n"
         assert machine.ssh("systemctl is-system-running") == "running\n"
@@ -84,13 +80,11 @@ def test_the_clock_is_right_after_each_kind_of_start(guest: Guest) -> None:
 
     with Machine(guest, ready=True) as machine:
         machine.wait_ssh(60)
-        time.sleep(2)
-        assert error(machine) < 1.5
+        assert until(lambda: error(machine) < 1.5)
         machine.qmp.command("human-monitor-command", command_line="savevm here")
         time.sleep(6)
         machine.qmp.command("human-monitor-command", command_line="loadvm here")
-        time.sleep(2.5)
-        assert error(machine) < 1.5
+        assert until(lambda: error(machine) < 1.5), "the clock stands still"
 
 
 def test_two_machines_from_one_snapshot_differ(guest: Guest) -> None:
@@ -99,6 +93,8 @@ def test_two_machines_from_one_snapshot_differ(guest: Guest) -> None:
         two.wait_ssh(60)
         one.ssh("echo here > /home/vagrant/mark; sync")
         assert two.ssh("ls /home/vagrant") == ""
+        booted = "cat /proc/sys/kernel/random/boot_id"
+        assert one.ssh(booted) == two.ssh(booted), "neither has booted: both went on"
         read = "head -c 16 /dev/urandom | od -An -tx1"
         assert one.ssh(read) != two.ssh(read)
 
@@ -144,7 +140,11 @@ def test_a_fetched_guest_boots(
     assert fetched.folder.is_relative_to(tmp_path)
     assert build_guest(print).folder == fetched.folder, "a fetched guest spares the building"
     with Machine(fetched, ready=True) as machine:
-        assert machine.wait_ssh(60) < 6
+        machine.wait_ssh(60)
+        with Machine(guest, ready=True) as first:
+            first.wait_ssh(60)
+            booted = "cat /proc/sys/kernel/random/boot_id"
+            assert machine.ssh(booted) == first.ssh(booted), "its snapshot came along"
 
 
 def test_the_box_is_added_once(
@@ -157,9 +157,7 @@ def test_the_box_is_added_once(
     assert "course/debian12 (qemu" in run(["vagrant", "box", "list"])
     assert Guest.load(box).data == guest.data
     lines: list[str] = []
-    start = time.monotonic()
     assert ensure_box(lines.append) == box
-    assert time.monotonic() - start < 1
     assert lines == []
     # An installed box of other contents is replaced.
     text = (box / "guest.json").read_text()

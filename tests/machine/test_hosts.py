@@ -46,15 +46,15 @@ def _fails(ip: InteractiveShell, text: str) -> BaseException:
     return error
 
 
-def _answer(ip: InteractiveShell) -> str:
+def _answer(ip: InteractiveShell, port: int) -> str:
     """What the container says on the port that it publishes, at the address that is shown."""
     url = next(b.url for b in ip.user_ns["web"].blocks() if hasattr(b, "url"))
-    assert url == "http://localhost:28080/"
+    assert url == f"http://localhost:{port}/"
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as page:
         return str(page.read().decode().strip())
 
 
-def test_create_use_run_restart_rm(ip: InteractiveShell, place: Path) -> None:
+def test_create_use_run_restart_rm(ip: InteractiveShell, place: Path, free_port: int) -> None:
     assert main(["host", "create", NAME]) == 0
     assert [(r["name"], r["state"]) for r in hosts.ls().rows] == [(NAME, "running")]
     assert contexts.load(NAME).host == f"ssh://{NAME}"
@@ -80,9 +80,9 @@ def test_create_use_run_restart_rm(ip: InteractiveShell, place: Path) -> None:
     )
     said = _cell(ip, "%container run --rm tiny /bin/busybox uname -n").stdout
     assert said
-    _cell(ip, "web = %container run -d --name web --restart always -p 28080:80 tiny")
+    _cell(ip, f"web = %container run -d --name web --restart always -p {free_port}:80 tiny")
     _cell(ip, "%container cp index.html web:/bin/index.html")
-    assert _answer(ip) == "from the machine"
+    assert _answer(ip, free_port) == "from the machine"
 
     # A folder of this computer is not one of the machine.
     error = _fails(ip, f"%container run --rm -v {place}:/x tiny /bin/busybox true")

@@ -6,6 +6,9 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
+import pytest
+
+from course_magics.errors import MachineError
 from course_magics.guest import spark
 from course_magics.guest.bases import BASES
 from course_magics.guest.images import IMAGES
@@ -48,3 +51,27 @@ def test_spark_has_its_own_layout_without_what_the_course_does_not_run(tmp_path:
 def test_no_engine_gets_it_unasked() -> None:
     assert BASES["course/spark"].optional
     assert "course/spark" not in IMAGES
+
+
+def test_another_archive_of_that_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip would run its setup.py; whoever serves it is not who made it."""
+    index, work = tmp_path / "index", tmp_path / "work"
+    index.mkdir()
+    work.mkdir()
+    name = "pyspark-4.3.0"
+    ran = tmp_path / "ran"
+    setup = f"open({str(ran)!r}, 'w')\n".encode()
+    with tarfile.open(index / f"{name}.tar.gz", "w:gz") as archive:
+        for file, data in (("setup.py", setup), ("PKG-INFO", b"Name: pyspark\n")):
+            info = tarfile.TarInfo(f"{name}/{file}")
+            info.size = len(data)
+            archive.addfile(info, BytesIO(data))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip's way to say: none
+    with pytest.raises(MachineError, match="pip") as caught:
+        spark._pyspark(work)
+    assert "HASHES" in str(caught.value).upper()
+    assert not ran.exists()

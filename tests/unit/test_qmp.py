@@ -3,9 +3,9 @@ goes is a matter of milliseconds."""
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def _meanwhile(does: Callable[[], None]) -> threading.Thread:
 
 def test_it_ends_before_it_takes_the_connection(tmp_path: Path, monitor: socket.socket) -> None:
     def end() -> None:
-        time.sleep(0.2)
+        select.select([monitor], [], [])  # somebody waits to be taken
         monitor.close()
 
     ending = _meanwhile(end)
