@@ -31,8 +31,8 @@ Made from the traits by `python -m course_magics.magics.reference settings > doc
 
 `%config CourseMagics` lists them, `%config CourseMagics.NAME = VALUE` sets one for this kernel. The
 same names in `[tool.course_magics]` of the nearest `pyproject.toml` count for every notebook below
-it, unless another user owns or can write to that file, its folder or one between it and the notebook:
-then a line says so. A value that is not allowed is refused with a line that says so.
+it, unless another user owns or can write to that file, its folder or one between it and the
+notebook: then a line says so. A value that is not allowed is refused with a line that says so.
 
 | setting | default | what it does |
 |---|---|---|
