@@ -84,8 +84,11 @@ def images(api: APIClient, *, everybody: bool = False) -> tuple[list[Found], lis
     details = {i["Id"]: api.inspect_image(i["Id"]) for i in listed}
     theirs: set[str] = set()
     for image in listed:
-        if not _tags(image) or _labelled_last(api, image["Id"]):
+        last = _labelled_last(api, image["Id"])
+        if not _tags(image) or last:
             continue
+        if last is False:  # somebody has put a layer on it: a commit, a build of his own
+            theirs.add(image["Id"])
         below = [
             i for i in details if i != image["Id"] and _lies_on(details[image["Id"]], details[i])
         ]
@@ -102,12 +105,14 @@ def image_names(image: Found) -> list[str]:
     return _tags(image) or [str(image["Id"])]
 
 
-def _labelled_last(api: APIClient, image: str) -> bool:
+def _labelled_last(api: APIClient, image: str) -> bool | None:
     """Whether the label is among the last steps of its history, as the engine's own builder has it.
 
-    BuildKit writes no such step.
+    None: in no step. BuildKit writes none.
     """
-    said = (str(step.get("CreatedBy")) for step in api.history(image))
+    said = [str(step.get("CreatedBy")) for step in api.history(image)]
+    if not any(labels.IMAGE in step for step in said):
+        return None
     return any(labels.IMAGE in step for step in takewhile(lambda s: " LABEL " in s, said))
 
 

@@ -70,7 +70,7 @@ class Place:
     def make(self) -> None:
         """Make the folder, for the user alone. Raises RegistryError where it holds other things."""
         try:
-            if self.above is None and (self._facts.exists() or self.config.exists()):
+            if self.above is None and self.facts() is not None:
                 (self.folder / storage.MARK).touch()  # version 0.1.0 left no mark there
             if not _is_old(self.folder):
                 storage.claim(self.folder, hint="--folder DIR names another place for it")

@@ -95,3 +95,15 @@ def test_what_was_made_before_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / "slides/index.html").unlink()
     slides.make([], tmp_path / "slides")
     assert (tmp_path / "slides/index.html").exists()
+
+
+def test_a_state_folder_full_of_other_things_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """COURSE_STATE may name any folder; `registry` in it is somebody's own."""
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path))
+    before = theirs(tmp_path / "registry")
+    with pytest.raises(RegistryError, match="was not made by course-magics"):
+        Place().make()
+    Place().remove()
+    assert seen(tmp_path / "registry") == before
