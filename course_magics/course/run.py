@@ -9,13 +9,13 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import engine
+from course_magics import engine, owned, storage
 from course_magics.course.book import NOT_STORED, WIDGET_VIEW, find
 from course_magics.display import Grid
 
@@ -40,13 +40,38 @@ def run(places: list[Path], out: Path | None, jobs: int = 1) -> list[Outcome]:
     """Run copies into `out`, or (None) store outputs; `jobs` notebooks at a time.
 
     A line for each as it ends, then a table in the course's order, then what failed.
+    Raises OptionError where `out` holds what we did not write under one of the names needed.
     """
-    outcomes = _awaited(_all(find(places), out, jobs))
+    books = find(places)
+    if out is not None:
+        _ready(out, books)
+    outcomes = _awaited(_all(books, out, jobs))
     print(f"\n{table(outcomes)}")
     for outcome in outcomes:
         if outcome.error:
             print(f"\n{outcome.name}: {outcome.error}")
     return outcomes
+
+
+def _ready(out: Path, books: list[Path]) -> None:
+    """See to it that nothing but our own is written over in `out`."""
+    before: list[str] = []
+    if {"seconds", "jobs", "processors"} <= _times(out).keys():  # of a version without a marker
+        before = _names(place.name for place in (out / "work").glob("*"))
+    owned.results(out, _names(book.stem for book in books), before=before)
+
+
+def _names(stems: Iterable[str]) -> list[str]:
+    pages = [f"{stem}{end}" for stem in stems for end in (".ipynb", ".html")]
+    return [*pages, "images", "work", "times.json"]
+
+
+def _times(out: Path) -> dict[str, Any]:
+    """What an earlier run has written into times.json; nothing where that is not known."""
+    try:
+        return storage.read_json(out / "times.json") or {}
+    except (OSError, ValueError):
+        return {}
 
 
 def _awaited(work: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
+from course_magics import owned
 from course_magics.errors import OptionError
 
 #: What lies beside notebooks and is no part of the site.
@@ -15,8 +17,9 @@ _LEFT_OUT = shutil.ignore_patterns("machines", ".*", "__pycache__")
 def make(root: Path, out: Path) -> int:
     """Build it into `out` from the repository `root`; returns Sphinx's status, 0 when all is well.
 
-    A warning is a failure. The sources are laid together in OUT-source, so that a page can show a
-    notebook and a link from one to the other holds.
+    A warning is a failure. The sources are laid together in a temporary folder, so that a page can
+    show a notebook and a link from one to the other holds. Raises OptionError where `out` holds
+    what we did not make.
     """
     try:
         from sphinx.cmd.build import main as sphinx
@@ -24,16 +27,28 @@ def make(root: Path, out: Path) -> int:
         raise OptionError(
             "the site needs Sphinx", hint="pip install 'course-magics[docs]'"
         ) from None
-    source = out.with_name(f"{out.name}-source")
-    lay(root, source)
-    return int(
-        sphinx(["-q", "-W", "--keep-going", "-E", "-j", "2", "-b", "html", str(source), str(out)])
-    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if _earlier(out):
+        owned.mark(out)
+    if not owned.claim(out):
+        raise owned.foreign(out)
+    with tempfile.TemporaryDirectory(prefix="course-docs-") as folder:
+        source = Path(folder) / "source"
+        lay(root, source)
+        flags = ["-q", "-W", "--keep-going", "-E", "-j", "2", "-b", "html"]
+        return int(sphinx([*flags, str(source), str(out)]))
+
+
+def _earlier(out: Path) -> bool:
+    """Whether a version without a marker made the site."""
+    try:
+        return b"# Project: course_magics\n" in (out / "objects.inv").read_bytes()[:200]
+    except OSError:
+        return False
 
 
 def lay(root: Path, source: Path) -> None:
-    """Put pages and notebooks into the folder `source`, emptied first."""
-    shutil.rmtree(source, ignore_errors=True)
+    """Put pages and notebooks into the folder `source`, which is made."""
     shutil.copytree(root / "docs", source, ignore=_LEFT_OUT)
     shutil.copytree(root / "notebooks", source / "notebooks", ignore=_LEFT_OUT)
     for path in (source / "notebooks").glob("*.ipynb"):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from course_magics import owned
 from course_magics.course.book import Book, read
 from course_magics.errors import OptionError
 
@@ -40,10 +41,16 @@ li{{margin:.3rem 0}}a{{color:#1f5f99}}small{{color:#555}}</style></head>
 
 
 def make(notebooks: Iterable[Path], out: Path) -> list[Path]:
-    """Write a deck for each notebook, reveal.js beside them, and index.html; returns the decks."""
-    out.mkdir(parents=True, exist_ok=True)
-    _copy_reveal(out / _REVEAL)
+    """Write a deck for each notebook, reveal.js beside them, and index.html; returns the decks.
+
+    Raises OptionError where `out` holds what we did not write under one of these names.
+    """
     books = [read(path) for path in notebooks]
+    names = [_REVEAL, "index.html", *(f"{book.path.stem}.html" for book in books)]
+    # A version without a marker left its decks beside reveal.js.
+    earlier = (out / _REVEAL / "dist" / "reveal.js").is_file()
+    owned.results(out, names, before=names if earlier else ())
+    _copy_reveal(out / _REVEAL)
     decks = [_deck(book.path, out) for book in books]
     (out / "index.html").write_text(_index(books), "utf-8")
     return decks
