@@ -9,7 +9,6 @@ does outlive it is removed here: its folder, its socket and its control groups.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import labels, runtime
+from course_magics import labels, runtime, storage
 from course_magics.engine.bridge import Bridge, interface
 from course_magics.errors import EngineError
 from course_magics.guest.procs import run, search_path
@@ -107,13 +106,23 @@ class Namespaced:
     @property
     def pid(self) -> int | None:
         """The process in whose namespaces it lives, for `nsenter`; None when it does not run."""
-        try:
-            pid, started = self._pid.read_text().split()
-        except (OSError, ValueError):
-            return None
         if self._process is not None:
             self._process.poll()  # or it would stay a zombie of ours
-        return int(pid) if started and labels.started(int(pid)) == started else None
+        try:
+            pid, started = self._pid.read_text().split()
+            return int(pid) if started and labels.started(int(pid)) == started else None
+        except (OSError, ValueError):
+            return self._found()
+
+    def _found(self) -> int | None:
+        """The same by the kernel's word, where the file is not there or does not say it."""
+        last = b"\0" + os.fsencode(self.folder / "daemon.json") + b"\0"
+        for line in Path("/proc").glob("[0-9]*/cmdline") if self.folder.is_dir() else ():
+            with contextlib.suppress(OSError):
+                words = line.read_bytes()
+                if words.startswith(b"unshare\0") and words.endswith(last):
+                    return int(line.parent.name)
+        return None
 
     def start(self, *, wait: bool = True) -> None:
         """Start dockerd; its images and containers are those of the last time.
@@ -147,7 +156,7 @@ class Namespaced:
             **self._settings,
         }
         file = self.folder / "daemon.json"
-        file.write_text(json.dumps(settings, indent=2))
+        storage.write_json(file, settings)
         first = ["sh", "-c", _FIRST, "engine", self.name, f"{self.address}/24", gateway, str(file)]
         own = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
         with self.log.open("wb") as log:
@@ -160,7 +169,8 @@ class Namespaced:
                 start_new_session=True,  # ■ and Ctrl-C are not for it
             )
         pid = self._process.pid
-        self._pid.write_text(f"{pid} {labels.started(pid)}")
+        # It waits for us, and ends with us: nothing runs that is not written down.
+        storage.write_atomic(self._pid, f"{pid} {labels.started(pid)}")
         self._entered(pid)
         peer = ["type", "veth", "peer", "name", "eth0", "netns", str(pid)]
         run(["ip", "link", "add", self._port, *peer])
@@ -225,6 +235,7 @@ class Namespaced:
                 # The first process in there ends last: when it has gone, so have all the others.
                 _gone([pid, *first])
         if self._process is not None:
+            self._process.kill()  # where its pid could not be written down
             self._process.wait()
             if self._process.stdin is not None:
                 self._process.stdin.close()
