@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import storage
-from course_magics.engine import contexts, tunnel
+from course_magics.engine import contexts, docker_config, tunnel
 from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
 from course_magics.engine.nodes import NAMESPACES, Member, Place, Say, choose, place, remains
@@ -275,7 +275,7 @@ class Swarm:
                 if _has_context(node):
                     contexts.remove(node.name, force=True)
         self._file.unlink(missing_ok=True)
-        meta = contexts.config_folder() / "contexts" / "meta"
+        meta = docker_config.folder() / "contexts" / "meta"
         for folder in (self._file.parent, meta, meta.parent):
             with contextlib.suppress(OSError):  # somebody else's things are in it
                 folder.rmdir()

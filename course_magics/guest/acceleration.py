@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.guest.model import Guest, cache_dir
 
 #: How long a kernel may take to reach its init (seconds); with working KVM it takes one or two.
@@ -36,9 +37,7 @@ def kvm_works(guest: Guest, *, ask_again: bool = False) -> bool:
         return known[key]
     works = _boots(qemu, guest)
     memory.parent.mkdir(parents=True, exist_ok=True)
-    new = memory.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps({**known, key: works}))
-    new.replace(memory)
+    storage.write_json(memory, {**known, key: works})
     return works
 
 

@@ -6,21 +6,18 @@ Where it cannot be written, what was done counts for this kernel, and a line say
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course_magics import runtime
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from course_magics import runtime, storage
+from course_magics.alone import alone
+from course_magics.errors import CourseError
 
 #: The form of the file. Another number is another form, and kept aside.
 _FORM = 1
@@ -176,17 +173,8 @@ def _read(file: Path) -> Book:
 
 def _write(file: Path, book: Book) -> None:
     """In one step: whoever reads meanwhile sees the old progress or the new."""
-    handle, draft = tempfile.mkstemp(prefix=".progress-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(as_data(book), out, indent=1, ensure_ascii=False, sort_keys=True)
-            out.write("\n")
-            out.flush()
-            os.fsync(out.fileno())
-        Path(draft).replace(file)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    text = json.dumps(as_data(book), indent=1, ensure_ascii=False, sort_keys=True)
+    storage.write_atomic(file, f"{text}\n")
 
 
 def _aside(file: Path) -> Path:
@@ -200,16 +188,16 @@ def _aside(file: Path) -> Path:
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
     """Nobody else writes meanwhile. A file beside it is locked, for the file itself is replaced."""
-    with file.with_name(f"{file.name}.lock").open("a") as lock:
-        end = time.monotonic() + _PATIENCE
-        while fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
-            except OSError:
-                break  # a file system without locks: one kernel at a time is all it can have
+    beside = file.with_name(f"{file.name}.lock")
+    end = time.monotonic() + _PATIENCE
+    try:
+        while (lock := storage.lock(beside, wait=False)) is None:
+            if time.monotonic() > end:
+                raise BlockingIOError(errno.EAGAIN, "another notebook holds it")
+            time.sleep(0.01)
+    except CourseError:  # a file system without locks: then one on this computer's own disk
+        with alone(file):
+            yield
+        return
+    with lock:
         yield

@@ -10,11 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from course_magics import process
+from course_magics.alone import alone
 from course_magics.display import Table
 from course_magics.engine import contexts
 from course_magics.errors import CourseError, EngineError, MachineError, OptionError, closest
@@ -22,25 +26,32 @@ from course_magics.machines import machine as machines
 from course_magics.machines import program, ssh
 from course_magics.machines.vagrantfile import write
 from course_magics.runtime import state_dir
+from course_magics.storage import write_atomic
 from course_magics.streams import Stream
 
 _BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
-_BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
+#: Just what we write: were one of the two lines lost, the reader's own would stand between them.
+_BLOCK = re.compile(
+    rf"^{re.escape(_BEGIN)}\r?\nInclude [^\n]*\n{re.escape(_END)}\r?\n?", re.MULTILINE
+)
 _SSH = "ssh_config"
-#: Writes how ssh reaches a machine, for `Include`. folder, file: where; Ruby may stand in both.
-TRIGGER = """\
+#: How long the name servers may take (seconds): without a network they never answer.
+_DNS = 5.0
+#: Writes how ssh reaches a machine, for `Include`. folder: where, as Ruby; file: may hold Ruby.
+_TRIGGER = """\
+  folder = {folder}
   config.trigger.after [:up, :reload, :resume] do |trigger|
     trigger.ruby do |_env, machine|
       if (way = machine.ssh_info)
         keys = Array(way[:private_key_path]).map {{ |key| "  IdentityFile \\"#{{key}}\\"\\n" }}.join
-        File.write(File.join("{folder}", "{file}"), <<~TEXT, perm: 0o600)
+        File.write(File.join(folder, "{file}"), <<~TEXT, perm: 0o600)
           Host #{{machine.name}}
             HostName #{{way[:host]}}
             Port #{{way[:port]}}
             User #{{way[:username]}}
           #{{keys}}  IdentitiesOnly yes
             HostKeyAlias #{{machine.name}}
-            UserKnownHostsFile "{folder}/known_hosts"
+            UserKnownHostsFile "#{{folder}}/known_hosts"
             StrictHostKeyChecking accept-new
             LogLevel ERROR
         TEXT
@@ -56,6 +67,12 @@ Vagrant.configure("2") do |config|
   config.vm.synced_folder ".", "/vagrant", disabled: true
 {sizes}{trigger}end
 """
+
+
+def trigger(folder: Path, file: str) -> str:
+    """The part of a Vagrantfile that keeps `file` in `folder` up to date. file: may hold Ruby."""
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    return _TRIGGER.format(folder=f"'{quoted}'", file=file)
 
 
 def folder_of_all() -> Path:
@@ -84,7 +101,8 @@ def create(
     """
     contexts.check_name(name)
     folder = folder_of_all() / name
-    if folder.exists():
+    # An empty one is left by a process that was killed at that moment.
+    if folder.exists() and any(folder.iterdir()):
         raise OptionError(
             f"there is a host {name} already", hint=f"course-magics host start {name}"
         )
@@ -97,8 +115,7 @@ def create(
     kind = provider or "qemu"
     if sizes:
         sizes = f'  config.vm.provider "{kind}" do |machine|\n{sizes}  end\n'
-    trigger = TRIGGER.format(folder=folder, file=_SSH)
-    text = _VAGRANTFILE.format(name=name, sizes=sizes, trigger=trigger)
+    text = _VAGRANTFILE.format(name=name, sizes=sizes, trigger=trigger(folder, _SSH))
     try:
         write(folder, text)
         show_to_ssh()
@@ -197,17 +214,57 @@ def _remove(name: str) -> None:
 
 
 def free_for_ssh(name: str) -> None:
-    """Raises OptionError where the reader's ssh knows another computer by this name."""
-    done = subprocess.run(
-        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    found = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
-    if found.get("hostname", name).lower() != name.lower():
+    """Raises OptionError for a name under which the reader reaches another computer.
+
+    The machine would take its place, in ssh, git and all else that asks ~/.ssh/config.
+    """
+    if "." in name:
         raise OptionError(
-            f"ssh knows a computer called {name} already: {found['hostname']}",
+            f"{name!r} may be a computer's name on the internet: a host's has no dot",
+            hint=f"choose another name, for instance {name.replace('.', '-')}",
+        )
+    nobody = f"n{secrets.token_hex(8)}"
+    known, usual = _ssh_says(name), _ssh_says(nobody)
+    # What holds the name itself differs for each: %h in an option, %C in a ControlPath.
+    same = [key for key, values in usual.items() if not any(nobody in v for v in values)]
+    where = next(iter(known.get("hostname", [])), name)
+    if where.lower() != name.lower() or any(known.get(key) != usual[key] for key in same):
+        raise OptionError(
+            f"ssh knows a computer called {name} already: {where}",
             hint="choose another name, or look at ~/.ssh/config",
         )
+    if (address := _resolved(name)) and not _resolved(nobody):
+        raise OptionError(
+            f"there is a computer called {name} already: {address}", hint="choose another name"
+        )
+
+
+def _ssh_says(name: str) -> dict[str, list[str]]:
+    """What ssh's configuration has for `name`: option → values."""
+    done = subprocess.run(
+        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        errors="replace", check=False,
+    )  # fmt: skip
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition(" ")
+        if key != "controlpath":
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def _resolved(name: str) -> str:
+    """The address that this computer knows for a name; "" for none, also where nobody answers."""
+    found: list[str] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            found.append(str(socket.getaddrinfo(name, None)[0][4][0]))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_DNS)
+    return found[0] if found else ""
 
 
 def hide_from_ssh() -> None:
@@ -226,21 +283,34 @@ def ssh_config() -> Path:
 
 
 def show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
-    """Put the line that shows the hosts to ssh before all others, or take it away again."""
+    """Put the line that shows the hosts to ssh before all others, or take it away again.
+
+    Raises MachineError where the file cannot be read or changed; then it is as it was.
+    """
     file = file or ssh_config()
-    before = file.read_text("utf-8") if file.exists() else ""
     ours = (f'"{state_dir()}/{place}"' for place in (f"hosts/*/{_SSH}", f"swarms/*/*.{_SSH}"))
     block = f"{_BEGIN}\nInclude {' '.join(ours)}\n{_END}\n"
-    after = ("" if gone else block) + _BLOCK.sub("", before)
-    if after == before:
-        return
-    if not after:
-        file.unlink()
-        return
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = file.resolve()
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
-    draft.touch(mode=mode)
-    draft.write_text(after, "utf-8")
-    draft.replace(file)
+    try:
+        with alone(file):
+            # Bytes that are no UTF-8 stay what they are.
+            before = os.fsdecode(file.read_bytes()) if file.exists() else ""
+            rest = _BLOCK.sub("", before)
+            if _BEGIN in rest or _END in rest:
+                raise MachineError(
+                    f"{file} holds a part of what course-magics wrote, so it is not changed",
+                    hint=f"remove the lines of ours from it: {_BEGIN}, Include, {_END}",
+                )
+            after = ("" if gone else block) + rest
+            if after == before:
+                return
+            if not after and not file.is_symlink():
+                file.unlink()
+                return
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomic(file, os.fsencode(after))
+    except OSError as error:
+        raise MachineError(
+            f"{file} cannot be read or changed",
+            detail=error.strerror,
+            hint="the hosts are found by ssh through a line in it",
+        ) from None

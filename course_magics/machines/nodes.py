@@ -104,7 +104,7 @@ class Guests:
     def start(self, say: Say) -> None:
         """Make all of them and start their engines. Raises MachineError, Interrupted."""
         made = [_MACHINE.format(name=node.name, address=node.address) for node in self.nodes]
-        trigger = hosts.TRIGGER.format(folder=self.folder, file=_FILE)
+        trigger = hosts.trigger(self.folder, _FILE)
         write(self.folder, _VAGRANTFILE.format(machines="".join(made), trigger=trigger))
         hosts.show_to_ssh()
         told = Stream(lambda text: say(text.rstrip("\n")))

@@ -20,6 +20,7 @@ from typing import Any
 from course_magics import labels
 from course_magics.errors import OptionError
 from course_magics.runtime import state_dir
+from course_magics.storage import private_folder, write_atomic
 
 #: The names that compose looks for, in its order.
 _USUAL = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -106,7 +107,7 @@ class Project:
                 if data is None:
                     file.unlink(missing_ok=True)
                 else:
-                    file.write_bytes(data)
+                    write_atomic(file, data)
             raise
         if self.cell is not None:
             _last[self.files[-1].parent] = self.name
@@ -120,17 +121,16 @@ class Project:
         """Write the cell, and the file with our labels beside it."""
         from course_magics.containers.compose import source
 
-        place = self.files[-1].parent
-        place.mkdir(parents=True, exist_ok=True)
+        private_folder(self.files[-1].parent)
         ours: dict[str, Any] = {
             "x-course": {"folder": str(self.folder), "options": list(self.options)}
         }
         if self.cell is not None:
-            self.files[0].write_text(self.cell, "utf-8")
+            write_atomic(self.files[0], self.cell)
         for text in [self.cell] if self.cell is not None else _texts(self.files[:-1]):
             for key, value in source.with_labels(text or "", labels.lasting()).items():
                 ours.setdefault(key, {}).update(value)
-        self.files[-1].write_text(json.dumps(ours, indent=1, sort_keys=True), "utf-8")
+        write_atomic(self.files[-1], json.dumps(ours, indent=1, sort_keys=True))
 
 
 def _texts(files: Sequence[Path]) -> list[str]:
