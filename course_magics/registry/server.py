@@ -71,6 +71,8 @@ def start(
         in_container.must_be_here()
     _must_be_free(port)
     place.make()
+    if (old := place.facts()) is not None:
+        _end(old)  # what a registry that was killed has left
     made = place.protect(user, password, new=new_password) if guarded else None
     facts = Facts(port=port, user=user if guarded else "", mirror=mirror)
     try:
@@ -94,6 +96,9 @@ def _start_token(place: Place, facts: Facts) -> str:
     """Start what checks the password; returns where the registry sends its clients."""
     process, port = token.start(place.folder)
     facts.token_pid, facts.token_began = process.pid, labels.started(process.pid)
+    place.remember(facts)
+    if process.stdin is not None:
+        process.stdin.close()
     return f"http://127.0.0.1:{port}/token"
 
 

@@ -89,7 +89,6 @@ class _Server(ThreadingHTTPServer):
         #: One hash at a time: each takes memory and time.
         self.checking = threading.Lock()
         self._looked = time.monotonic()
-        self._seen = False
 
     def service_actions(self) -> None:
         """End when the registry has gone: nothing would end this process then."""
@@ -100,14 +99,11 @@ class _Server(ThreadingHTTPServer):
             facts = storage.read_json(self.folder / "registry.json")
         except (OSError, ValueError):
             return
-        if facts is None:
-            gone = True
-        else:
-            pid, began = int(facts.get("pid") or 0), facts.get("began")
-            gone = bool(pid) and labels.started(pid) != began
-        if gone and self._seen:
+        gone = facts is None or facts.get("token_pid") != os.getpid()
+        if facts is not None and (pid := facts.get("pid")):
+            gone = gone or labels.started(int(pid)) != facts.get("began")
+        if gone:
             threading.Thread(target=self.shutdown, daemon=True).start()
-        self._seen = gone  # twice: it may be at starting
 
     def may_push(self, header: str) -> bool:
         """Whether an Authorization header has the user's name and password."""
@@ -184,7 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def start(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Start it for the registry in `folder`; returns its process and its port of 127.0.0.1."""
+    """Start it for the registry in `folder`; returns its process and its port of 127.0.0.1.
+
+    It begins when its standard input is closed: its pid has been written down then.
+    """
     log_file = folder / "token.log"
     with socket.create_server(("127.0.0.1", 0)) as listening, log_file.open("wb") as log:
         handle = listening.fileno()
@@ -193,13 +192,14 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         process = subprocess.Popen(
             words, pass_fds=[handle], env={**os.environ, "PYTHONPATH": path}, cwd="/",
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         return process, int(listening.getsockname()[1])
 
 
 def main() -> None:
     """Serve until the registry has gone."""
+    sys.stdin.read()
     with _Server(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))) as server:
         server.serve_forever(poll_interval=1)
 
