@@ -44,7 +44,8 @@ _TRIGGER = """\
     trigger.ruby do |_env, machine|
       if (way = machine.ssh_info)
         keys = Array(way[:private_key_path]).map {{ |key| "  IdentityFile \\"#{{key}}\\"\\n" }}.join
-        File.write(File.join(folder, "{file}"), <<~TEXT, perm: 0o600)
+        file = File.join(folder, "{file}")
+        File.write("#{{file}}.new", <<~TEXT, perm: 0o600)
           Host #{{machine.name}}
             HostName #{{way[:host]}}
             Port #{{way[:port]}}
@@ -55,6 +56,7 @@ _TRIGGER = """\
             StrictHostKeyChecking accept-new
             LogLevel ERROR
         TEXT
+        File.rename("#{{file}}.new", file) # ssh never reads half of it
       end
     end
   end
