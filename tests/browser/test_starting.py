@@ -1,6 +1,8 @@
 """What a reader sees while the embedded engine starts, and what is left of it."""
 
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,6 @@ import pytest
 from playwright.sync_api import expect
 
 from course_magics.engine import embedded
-from course_magics.engine.embedded.prepare import prepare
 
 from .conftest import PATIENCE, Lab, picture
 
@@ -19,7 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.embedded]
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder of its own, emptied at the end."""
-    prepare(print)
+    # In a process of its own: Playwright has an event loop here.
+    subprocess.run([sys.executable, "-m", "course_magics.engine.embedded.prepare"], check=True)
     with tempfile.TemporaryDirectory(prefix="course-state-") as folder:
         monkeypatch.setenv("COURSE_STATE", folder)
         yield Path(folder)
