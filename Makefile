@@ -2,7 +2,9 @@
 # Not from the environment: VENV=… there may be somebody's own.
 VENV = .venv
 NOTEBOOKS ?= notebooks
-export PATH := $(abspath $(VENV))/bin:$(PATH)
+export VENV
+# Not $(abspath …): that takes a name with blanks for several.
+export PATH := $(if $(filter /%,$(firstword $(VENV))),$(VENV),$(CURDIR)/$(VENV))/bin:$(PATH)
 
 .PHONY: help setup setup-docs setup-test run lab check test bench store slides docs clean
 
@@ -10,10 +12,10 @@ help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: ## install what is missing, make .venv, build the guest, the images, the embedded engine
-	@bash .ci/setup "$(VENV)"
+	@bash .ci/setup "$$VENV"
 
 setup-test: # the same, and what the tests need: Docker, a browser
-	@bash .ci/setup "$(VENV)" test
+	@bash .ci/setup "$$VENV" test
 
 run: setup ## run all notebooks (or NOTEBOOKS=…), write build/*.html, end with a table
 	@python -m course_magics.course run $(NOTEBOOKS) --out build
@@ -43,5 +45,5 @@ slides: setup-docs ## the notebooks as slides in build/slides, for a browser wit
 docs: setup-docs ## the site of notebooks, pages and API in build/docs
 	@python -m course_magics.course docs --out build/docs
 
-clean: ## remove build/, the .venv that setup made, the notebooks' machines; end the dockerd that it started
-	@bash .ci/clean "$(VENV)"
+clean: ## remove build/, the notebooks' machines, a .venv and a dockerd that setup made
+	@bash .ci/clean "$$VENV"

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from course_magics import storage
-from course_magics.errors import MachineError
+from course_magics.errors import CourseError, MachineError
 
 #: A unix socket's name has at most 104 characters (macOS; 108 on Linux), and ssh adds 17 of its own
 #: while it makes one, after our own name of up to 20.
@@ -19,11 +19,43 @@ _RECORD = "socket-folder"
 
 
 def state_dir() -> Path:
-    """What outlives a stop: $COURSE_STATE, else $XDG_STATE_HOME/course-magics, else ~/.local/…"""
+    """What outlives a stop: $COURSE_STATE, else $XDG_STATE_HOME/course-magics, else ~/.local/…
+
+    Where COURSE_STATE names a folder with other things in it, `course-magics` in there.
+    Raises CourseError where that is not ours either.
+    """
     own = os.environ.get("COURSE_STATE")
     if own:
-        return Path(own).expanduser().absolute()
+        return _of_ours(Path(own).expanduser().absolute())
     return xdg_folder("XDG_STATE_HOME", ".local/state")
+
+
+#: What version 0.1.0, which left no mark, has put in a state folder; other programs' names differ.
+_EARLIER = (
+    *("engine/engine.qcow2", "engine/base.json", "engines/*/daemon.json", "swarms/*.json"),
+    *("hosts/*/ssh_config", "measure/*/owner", "compose/*-????????/*.labels.yaml"),
+    *("compose/*-????????/files/*.labels.yaml", "registry/registry.*"),
+)
+
+
+def _of_ours(folder: Path) -> Path:
+    place = folder
+    try:
+        for place in (folder, folder / "course-magics"):
+            mark = place / storage.MARK
+            if mark.exists():
+                return place
+            if not place.exists():
+                storage.private_folder(place)
+            if not any(place.iterdir()) or any(any(place.glob(name)) for name in _EARLIER):
+                mark.touch(mode=0o600)
+                return place
+    except OSError:
+        return place  # who writes there says what is wrong with it
+    raise CourseError(
+        f"COURSE_STATE names {folder}, and the folder course-magics in it is not ours",
+        hint="COURSE_STATE=/path/to/folder: a new or an empty one",
+    )
 
 
 def cache_dir() -> Path:

@@ -88,6 +88,19 @@ def write_atomic(path: Path, data: str | bytes, *, mode: int | None = None) -> N
     sync_folder(path.parent)
 
 
+def write_named(path: Path, text: str) -> None:
+    """Write a file that the user has named: whole, with the mode that any new file of his gets.
+
+    A pipe or a device is written to as it is. Raises OSError.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, "utf-8")
+        return
+    usual = os.umask(0)
+    os.umask(usual)
+    write_atomic(path, text, mode=None if path.exists() else 0o666 & ~usual)
+
+
 def write_json(path: Path, value: Any, *, mode: int | None = None) -> None:
     """`write_atomic` for a value as JSON."""
     write_atomic(path, json.dumps(value, indent=1) + "\n", mode=mode)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from course_magics.cli.words import noun, say
 from course_magics.errors import LessonError
+from course_magics.storage import write_named
 from course_magics.terminal import plain
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _export(args: argparse.Namespace) -> None:
         say(text.removesuffix("\n"))
         return
     try:
-        Path(args.file).write_text(text, "utf-8")
+        write_named(Path(args.file), text)
     except OSError as error:
         raise LessonError(f"{args.file} cannot be written: {error.strerror}") from None
     say(f"written: {args.file}")

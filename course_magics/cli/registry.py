@@ -22,13 +22,14 @@ def add(words: Words) -> None:
     words = noun(words, "registry", "a registry for the class, on 127.0.0.1")
     start = words.add_parser("start", help="start it, and say how it is used")
     start.add_argument("--port", type=int, default=5000, help="of 127.0.0.1 (default: 5000)")
-    start.add_argument("--user", default="student", help="with a password: who (default: student)")
+    start.add_argument("--user", default="student", help="who may push (default: student)")
     protect = start.add_mutually_exclusive_group()
-    protect.add_argument("--password", action="store_true", help="protect it; asks for a password")
+    protect.add_argument("--password", action="store_true", help="asks for the password of a push")
     protect.add_argument(
-        "--new-password", action="store_true", help="protect it; makes a password, in a file"
+        "--new-password", action="store_true", help="makes one (default: at the first start)"
     )
-    protect.add_argument("--password-file", type=Path, help="protect it; reads the password there")
+    protect.add_argument("--password-file", type=Path, help="reads it there")
+    protect.add_argument("--open", action="store_true", help="anybody on this computer may push")
     start.add_argument(
         "--mirror", default="", metavar="URL", help="pass on that registry's images, and keep them"
     )
@@ -45,7 +46,7 @@ def add(words: Words) -> None:
     status = words.add_parser("status", help="its address, images, tags and sizes")
     status.set_defaults(run=_status)
     for word in (start, stop, seed, status):
-        word.add_argument("--folder", type=Path, help="of the registry (one for each registry)")
+        word.add_argument("--folder", type=Path, help="holds its folder course-registry (one each)")
 
 
 def _place(args: argparse.Namespace) -> Place:
@@ -58,20 +59,24 @@ def _start(args: argparse.Namespace) -> None:
     from course_magics.registry import server
 
     place = _place(args)
-    protected = args.password or args.new_password or args.password_file is not None
-    facts = server.start(
+    facts, made = server.start(
         place,
         port=args.port,
-        user=args.user if protected else "",
+        user=args.user,
         password=_password(args),
+        new_password=args.new_password,
+        open=args.open,
         mirror=args.mirror,
         image=args.image,
         say=say,
     )
-    say(f"the registry runs at {facts.address}")
+    say(f"the registry runs at {facts.address}; anybody on this computer may pull")
     if facts.user:
-        kept = f"; the password is in {place.password}" if args.new_password else ""
-        say(f"log in: docker login {facts.address} -u {facts.user}{kept}")
+        say(f"to push, log in: docker login {facts.address} -u {facts.user}")
+    if made is not None:
+        say(f"the password: {made.reveal()}    (shown this once; kept in {place.password})")
+    elif facts.user and place.password.is_file():
+        say(f"the password is that of the last start: in {place.password}")
     if facts.mirror:
         say(f"docker pull {facts.address}/NAME fetches from {facts.mirror} once, and keeps it")
         say(f'for all pulls, in daemon.json: {{"registry-mirrors": ["http://{facts.address}"]}}')

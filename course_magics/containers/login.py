@@ -8,15 +8,13 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from course_magics import engine, storage
+from course_magics import engine
 from course_magics.containers.lifecycle import Done
 from course_magics.display import Block, Command, Line, Shown
+from course_magics.engine import docker_config
 from course_magics.engine.stream import request
 from course_magics.errors import EngineError, OptionError
 
@@ -166,9 +164,8 @@ def logout(server: str, line: str) -> Done:
     from docker import credentials
 
     key = _key(server)
-    config = _read(line)
-    known = config.get("auths", {}).pop(key, None) is not None
-    if helper := _helper(config, key):
+    known = False
+    if helper := _helper(docker_config.read(line), key):
         try:
             credentials.Store(helper).get(key)
             credentials.Store(helper).erase(key)
@@ -176,8 +173,9 @@ def logout(server: str, line: str) -> Done:
         except credentials.StoreError as error:
             if not isinstance(error, credentials.CredentialsNotFound):
                 raise _helper_failed(helper, error, line) from None
-    if known:
-        _write(config, line)
+    with docker_config.changing(line) as config:
+        if config.get("auths") and _auths(config, line).pop(key, None) is not None:
+            known = True
     if (now := engine.in_use()) is not None:
         now.api.reload_config()
     return Done("logged out of" if known else "was not logged in to", [_shown(key)], line)
@@ -197,54 +195,35 @@ def _helper_failed(helper: str, error: Exception, line: str) -> EngineError:
     )
 
 
+def _auths(config: dict[str, Any], line: str) -> dict[str, Any]:
+    """The logins in it; where there are none, a place for them. Raises EngineError."""
+    if not isinstance(found := config.setdefault("auths", {}) or {}, dict):
+        raise EngineError(
+            f'"auths" in docker\'s {docker_config.path()} is no JSON object, so it is not changed',
+            command=line,
+            hint="correct it, or move the file away",
+        )
+    config["auths"] = found
+    return found
+
+
 def _store(key: str, user: str, password: Secret, token: str, line: str) -> str:
     """Store a login; says where. A registry's token takes the password's place."""
     from docker import credentials
 
-    config = _read(line)
-    auths = config.setdefault("auths", {})
-    if helper := _helper(config, key):
+    if helper := _helper(docker_config.read(line), key):
         name, secret = ("<token>", token) if token else (user, password.reveal())
         try:
             credentials.Store(helper).store(key, name, secret)
         except credentials.StoreError as error:
             raise _helper_failed(helper, error, line) from None
-        auths[key] = {}
-        _write(config, line)
+        with docker_config.changing(line) as config:
+            _auths(config, line)[key] = {}
         return f"the credential store docker-credential-{helper}"
     coded = base64.b64encode(f"{user}:{'' if token else password.reveal()}".encode()).decode()
-    auths[key] = {"auth": coded, **({"identitytoken": token} if token else {})}
-    _write(config, line)
+    with docker_config.changing(line) as config:
+        _auths(config, line)[key] = {
+            "auth": coded,
+            **({"identitytoken": token} if token else {}),
+        }
     return "docker's config.json: not encrypted, readable by you alone"
-
-
-def _file() -> Path:
-    folder = os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
-
-
-def _read(line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(_file().read_text("utf-8") or "{}")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"docker's {_file()} cannot be read", command=line, detail=str(error)
-        ) from None
-    return dict(found)
-
-
-def _write(config: dict[str, Any], line: str) -> None:
-    """Replace the file as a whole, never readable by others, not even for a moment."""
-    target = _file()
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        storage.write_atomic(target, json.dumps(config, indent="\t"), mode=0o600)
-    except OSError as error:
-        raise EngineError(
-            f"docker's {target} cannot be written",
-            command=line,
-            detail=error.strerror,
-            hint="DOCKER_CONFIG names another folder",
-        ) from None

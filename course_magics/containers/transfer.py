@@ -230,7 +230,8 @@ def _must_be_here(api: APIClient, repository: str, tag: str | None, line: str) -
 def _refused(image: str, words: str, line: str) -> EngineError:
     """The registry's or the engine's refusal of a push, and what to do about it."""
     registry = registry_of(image)
-    hint = advice(words, registry)
+    # One that lets anybody pull has another word for it.
+    hint = advice("authentication required" if "denied:" in words.lower() else words, registry)
     if registry == "docker.io" and "denied" in words.lower():
         hint = (
             f"{image} would go to Docker Hub: %container login -u USER, and push USER/NAME,\n"

@@ -24,7 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course_magics.engine import docker_config
 from course_magics.errors import EngineError, OptionError, closest
+from course_magics.storage import write_atomic
 
 #: The engine that is meant where no context is: DOCKER_HOST, else the usual socket.
 DEFAULT = "default"
@@ -108,11 +110,6 @@ class Context:
         }
 
 
-def config_folder() -> Path:
-    """Docker's own folder: $DOCKER_CONFIG, else ~/.docker."""
-    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-
-
 def usual_host() -> str:
     """Where the docker CLI looks when nobody has said anything."""
     windows = sys.platform == "win32"
@@ -189,14 +186,17 @@ def save(found: dict[str, Any], tls: Mapping[str, bytes] | None = None) -> Conte
         _write(_meta_file(name), json.dumps(found, separators=(",", ":")).encode(), 0o644)
         if tls is not None:
             folder = _tls_folder(name)
-            shutil.rmtree(folder.parent, ignore_errors=True)
             for file, content in tls.items():
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 folder.parent.parent.chmod(0o700)
                 _write(folder / file, content, 0o600)
+            if not tls:
+                shutil.rmtree(folder.parent, ignore_errors=True)
+            for old in set(TLS_FILES.values()) - set(tls):
+                (folder / old).unlink(missing_ok=True)
     except OSError as error:
         raise EngineError(
-            f"docker's folder {config_folder()} cannot be written to",
+            f"docker's folder {docker_config.folder()} cannot be written to",
             detail=error.strerror,
             hint="DOCKER_CONFIG names another one",
         ) from None
@@ -290,17 +290,17 @@ def _id(name: str) -> str:
 
 
 def _meta_file(name: str) -> Path:
-    return config_folder() / "contexts" / "meta" / _id(name) / "meta.json"
+    return docker_config.folder() / "contexts" / "meta" / _id(name) / "meta.json"
 
 
 def _tls_folder(name: str) -> Path:
-    return config_folder() / "contexts" / "tls" / _id(name) / "docker"
+    return docker_config.folder() / "contexts" / "tls" / _id(name) / "docker"
 
 
 def _stored() -> list[Context]:
     """The contexts on disk; one that cannot be read is passed over."""
     found = []
-    for file in (config_folder() / "contexts" / "meta").glob("*/meta.json"):
+    for file in (docker_config.folder() / "contexts" / "meta").glob("*/meta.json"):
         with contextlib.suppress(EngineError):
             found.append(_read(file))
     return found
@@ -314,44 +314,20 @@ def _read(file: Path) -> Context:
         raise EngineError(f"{file} cannot be read", detail=str(error)) from None
 
 
-def _config() -> dict[str, Any]:
-    try:
-        found = json.loads((config_folder() / "config.json").read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"docker's {config_folder() / 'config.json'} cannot be read", detail=str(error)
-        ) from None
-    return found if isinstance(found, dict) else {}
-
-
 def _stored_name() -> str:
     with contextlib.suppress(EngineError):
-        return str(_config().get("currentContext") or DEFAULT)
+        return str(docker_config.read().get("currentContext") or DEFAULT)
     return DEFAULT
 
 
 def _write_current(name: str) -> None:
-    config = _config()  # the reader's own settings stay; a broken file is not written over
-    config.pop("currentContext", None)
-    if name != DEFAULT:
-        config["currentContext"] = name
-    try:
-        path = config_folder() / "config.json"
-        _write(path, json.dumps(config, indent="\t").encode(), 0o600)
-    except OSError as error:
-        raise EngineError(
-            f"{config_folder() / 'config.json'} cannot be written to", detail=error.strerror
-        ) from None
+    with docker_config.changing() as config:
+        config.pop("currentContext", None)
+        if name != DEFAULT:
+            config["currentContext"] = name
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
     """All or nothing: a docker in a terminal may be reading it. Never open to others meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path = path.resolve()  # config.json may be a link into somebody's dotfiles
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    write_atomic(path, content, mode=mode)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_magics.engine import contexts
+from course_magics.engine import contexts, docker_config
 from course_magics.engine.contexts import Tls
 from course_magics.errors import EngineError, closest
 
@@ -80,7 +80,7 @@ def _tls_of_environment(host: str) -> Tls | None:
     if not host.startswith("tcp://") or not (verify or os.environ.get("DOCKER_TLS")):
         return None
     named = os.environ.get("DOCKER_CERT_PATH")
-    return Tls(Path(named).expanduser() if named else contexts.config_folder(), verify)
+    return Tls(Path(named).expanduser() if named else docker_config.folder(), verify)
 
 
 def _embedded(how: str, explicit: bool = False) -> Place:

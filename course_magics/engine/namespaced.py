@@ -112,11 +112,21 @@ class Namespaced:
         try:
             written = self._pid.read_text().strip()
         except (OSError, UnicodeDecodeError):
-            return None
+            return self._found()
         pid, _, started = written.partition(" ")  # as version 0.1.0 wrote it
         if pid.isdigit() and started:
             return int(pid) if labels.started(int(pid)) == started else None
-        return labels.lives(written)
+        return labels.lives(written) or self._found()
+
+    def _found(self) -> int | None:
+        """The same by the kernel's word, where the file is not there or does not say it."""
+        last = b"\0" + os.fsencode(self.folder / "daemon.json") + b"\0"
+        for line in Path("/proc").glob("[0-9]*/cmdline") if self.folder.is_dir() else ():
+            with contextlib.suppress(OSError):
+                words = line.read_bytes()
+                if words.startswith(b"unshare\0") and words.endswith(last):
+                    return int(line.parent.name)
+        return None
 
     def start(self, *, wait: bool = True) -> None:
         """Start dockerd; its images and containers are those of the last time.
@@ -163,6 +173,7 @@ class Namespaced:
                 start_new_session=True,  # ■ and Ctrl-C are not for it
             )
         pid = self._process.pid
+        # It waits for us, and ends with us: nothing runs that is not written down.
         storage.write_atomic(self._pid, labels.owner(pid))
         self._entered(pid)
         peer = ["type", "veth", "peer", "name", "eth0", "netns", str(pid)]
@@ -230,6 +241,7 @@ class Namespaced:
                 # The first process in there ends last: when it has gone, so have all the others.
                 _gone([pid, *first])
         if self._process is not None:
+            self._process.kill()  # where its pid could not be written down
             self._process.wait()
             if self._process.stdin is not None:
                 self._process.stdin.close()

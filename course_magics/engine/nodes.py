@@ -46,6 +46,8 @@ class Place(Protocol):
     def nodes(self) -> Sequence[Member]: ...
     @property
     def there(self) -> bool: ...
+    @property
+    def left(self) -> list[str]: ...
     def check(self) -> None: ...
     def start(self, say: Say) -> None: ...
     def running(self) -> set[str]: ...
@@ -60,6 +62,11 @@ def place(kind: str, name: str, count: int, programs: Path | None = None) -> Pla
 
         return Guests(name, count)
     return Bridged(name, count, programs)
+
+
+def remains(name: str, most: int) -> list[Place]:
+    """Where something of the swarm `name` is, whatever is known of it; `most` nodes at most."""
+    return [found for kind in KINDS if (found := place(kind, name, most)).left]
 
 
 def choose(wanted: str | None, up: str, programs: Path | None = None) -> str:
@@ -125,6 +132,11 @@ class Bridged:
     def there(self) -> bool:
         """Whether its nodes have addresses: a restart of this computer takes them."""
         return self.bridge.exists
+
+    @property
+    def left(self) -> list[str]:
+        """The names of the nodes of which there is something."""
+        return [node.name for node in self.nodes if node.folder.exists()]
 
     def check(self) -> None:
         """Raises EngineError that says why it cannot be made here."""

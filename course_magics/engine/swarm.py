@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import runs, storage
-from course_magics.engine import contexts, tunnel
+from course_magics.engine import contexts, docker_config, tunnel
 from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
-from course_magics.engine.nodes import MACHINES, NAMESPACES, Member, Place, Say, choose, place
+from course_magics.engine.nodes import NAMESPACES, Member, Place, Say, choose, place, remains
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, closest
 from course_magics.patience import limit
 from course_magics.runtime import state_dir
@@ -61,23 +61,33 @@ class Swarm:
 
     @property
     def _facts(self) -> dict[str, Any]:
-        try:
-            facts = storage.read_json(self._file)
-        except ValueError:  # cut off, by a power cut for instance: `down` still finds every node
-            machines = any((self._file.with_suffix("")).glob("Vagrantfile"))
-            return {"nodes": _MOST, "on": MACHINES if machines else NAMESPACES, "programs": ""}
-        if facts is None:
+        found = self._known()
+        if found is None:
             raise EngineError(
                 f"there is no swarm {self.name!r} on this computer",
                 hint=f"{_line('up', self.name)} --nodes 3",
             )
-        return facts
+        return found
+
+    def _known(self) -> dict[str, Any] | None:
+        """What its file says; None without one. Raises EngineError for a file that is not whole."""
+        try:
+            found = storage.read_json(self._file)
+            if found is not None and not 1 <= int(found["nodes"]) <= _MOST:
+                raise ValueError(f"{found['nodes']} nodes")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EngineError(
+                f"what is known of the swarm {self.name!r} cannot be read: {self._file}",
+                detail=str(error),
+                hint=f"{_line('down', self.name)} removes all that there is of it",
+            ) from None
+        return found
 
     @property
     def place(self) -> Place:
         """Where its nodes are. Raises EngineError where there is no swarm."""
         facts = self._facts
-        programs = Path(facts["programs"]) if facts["programs"] else None
+        programs = Path(facts["programs"]) if facts.get("programs") else None
         return place(facts.get("on", NAMESPACES), self.name, facts["nodes"], programs)
 
     @property
@@ -136,10 +146,13 @@ class Swarm:
         on = self._check(nodes, managers, on, programs)
         storage.private_folder(self._file.parent)
         facts = {"nodes": nodes, "on": on, "programs": str(programs) if programs else ""}
-        self._file.open("x").close()  # of two at the same moment one gets it
-        storage.write_json(self._file, facts)
-        runs.note(runs.SWARM, self.name)
         try:
+            self._file.open("x").close()  # of two at once only one goes on
+        except FileExistsError:
+            raise self._there() from None
+        try:
+            storage.write_json(self._file, facts)
+            runs.note(runs.SWARM, self.name)
             say(f"starting {nodes} engines in {on}")
             self.place.start(say)
             self._join(managers, say)
@@ -163,16 +176,23 @@ class Swarm:
         if not 1 <= managers <= nodes:
             raise OptionError(f"--managers takes 1 to {nodes}, not {managers}")
         if self.exists:
+            raise self._there()
+        if left := [name for found in remains(self.name, _MOST) for name in found.left]:
             raise EngineError(
-                f"the swarm {self.name!r} is there already",
-                hint=f"{_line('status', self.name)} shows it\n"
-                f"{_line('down', self.name)} removes it",
+                f"there are remains of a swarm {self.name!r}: {', '.join(left)}",
+                hint=f"{_line('down', self.name)} removes them",
             )
         on = choose(on, _line("up", self.name), programs)
         place(on, self.name, nodes, programs).check()
         for number in range(1, nodes + 1):
             contexts.check_name(f"{self.name}-{number}")
         return on
+
+    def _there(self) -> EngineError:
+        return EngineError(
+            f"the swarm {self.name!r} is there already",
+            hint=f"{_line('status', self.name)} shows it\n{_line('down', self.name)} removes it",
+        )
 
     def _join(self, managers: int, say: Say) -> None:
         place = self.place
@@ -234,26 +254,34 @@ class Swarm:
     def down(self) -> list[str]:
         """Take all of it away, whatever state it is in; returns the nodes that there were.
 
+        Its file need not be there, nor whole: what the kernel and the disk have counts.
         An interrupt has to wait until that is done (about a second).
         """
         with unbroken():
             return self._down()
 
     def _down(self) -> list[str]:
-        if not self.exists:
+        try:
+            known = self._known()
+        except EngineError:
+            known = None
+        places = [self.place] if known else remains(self.name, _MOST)
+        if not places and not self.exists:
             return []
-        place = self.place
-        place.remove()
-        for node in place.nodes:
-            if _has_context(node):
-                contexts.remove(node.name, force=True)
+        names = [node.name for node in self.nodes] if known else []
+        for there in places:
+            names += [name for name in there.left if name not in names]
+            there.remove()
+            for node in there.nodes:
+                if _has_context(node):
+                    contexts.remove(node.name, force=True)
         self._file.unlink(missing_ok=True)
         runs.forget(runs.SWARM, self.name)
-        meta = contexts.config_folder() / "contexts" / "meta"
+        meta = docker_config.folder() / "contexts" / "meta"
         for folder in (self._file.parent, meta, meta.parent):
             with contextlib.suppress(OSError):  # somebody else's things are in it
                 folder.rmdir()
-        return [node.name for node in place.nodes]
+        return names or [self.name]  # nothing but its file was there
 
     # --- failures on purpose ---------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from course_magics.lessons import find, learn, progress
 from course_magics.lessons.exercise import Exercise, lacks
 from course_magics.lessons.progress import Book
 from course_magics.lessons.quiz import Quiz, load
+from course_magics.storage import write_named
 
 
 @dataclass
@@ -164,7 +165,7 @@ class Certificate(Shown):
         """Write the page. Raises LessonError where that cannot be done."""
         place = Path(file).expanduser()
         try:
-            place.write_text(self.page(), "utf-8")
+            write_named(place, self.page())
         except OSError as error:
             raise LessonError(f"{file} cannot be written: {error.strerror}") from None
         return place

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import json
 import os
 import time
@@ -16,12 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from course_magics import runtime, storage
+from course_magics.alone import alone
+from course_magics.errors import CourseError
 from course_magics.patience import Patience
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 #: The form of the file. Another number is another form, and kept aside.
 _FORM = 1
@@ -235,17 +233,17 @@ def _written(file: Path) -> object:
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
     """Nobody else writes meanwhile. A file beside it is locked, for the file itself is replaced."""
-    with file.with_name(f"{file.name}.lock").open("a") as lock:
-        patience = Patience()  # as long as others write it, it moves
-        while fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                patience.saw(_written(file))
-                if patience.over:
-                    raise
-                time.sleep(0.01)
-            except OSError:
-                break  # a file system without locks: one kernel at a time is all it can have
+    beside = file.with_name(f"{file.name}.lock")
+    patience = Patience()  # as long as others write it, it moves
+    try:
+        while (lock := storage.lock(beside, wait=False)) is None:
+            patience.saw(_written(file))
+            if patience.over:
+                raise BlockingIOError(errno.EAGAIN, "another notebook holds it")
+            time.sleep(0.01)
+    except CourseError:  # a file system without locks: then one on this computer's own disk
+        with alone(file):
+            yield
+        return
+    with lock:
         yield

@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
 import threading
 from pathlib import Path
 
-from course_magics import process, runs, storage
+from course_magics import process, runs
+from course_magics.alone import alone
 from course_magics.display import Table
 from course_magics.engine import contexts
 from course_magics.errors import CourseError, EngineError, MachineError, OptionError, closest
@@ -24,13 +26,19 @@ from course_magics.machines import machine as machines
 from course_magics.machines import program, quoted, ssh
 from course_magics.machines.vagrantfile import write
 from course_magics.runtime import state_dir
+from course_magics.storage import private_folder, write_atomic
 from course_magics.streams import Stream
 
 _BEGIN, _END = "# >>> course_magics: hosts >>>", "# <<< course_magics: hosts <<<"
-_BLOCK = re.compile(rf"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
 _SSH = "ssh_config"
-#: How long a name server may take to say that it knows a name (seconds).
+_INCLUDE = rf'Include "[^\n]+/hosts/\*/{_SSH}" "[^\n]+/swarms/\*/\*\.{_SSH}"\r?\n'
+#: Just what we write: were one of the two lines lost, the reader's own would stand between them.
+_BLOCK = re.compile(
+    rf"^{re.escape(_BEGIN)}\r?\n((?:{_INCLUDE})+){re.escape(_END)}\r?\n?", re.MULTILINE
+)
+#: How long a name server may take to say that it knows a name (seconds): there may be none.
 _NAME_SERVER = 3.0
+#: Writes how ssh reaches a machine, for `Include`. folder, file: where, as Ruby.
 _TRIGGER = """\
   config.trigger.after [:up, :reload, :resume] do |trigger|
     trigger.ruby do |_env, machine|
@@ -40,7 +48,8 @@ _TRIGGER = """\
           "  IdentityFile \\"#{{key}}\\"\\n"
         end.join
         known = {known}
-        File.write(File.join({folder}, {file}), <<~TEXT, perm: 0o600)
+        file = File.join({folder}, {file})
+        File.write("#{{file}}.new", <<~TEXT, perm: 0o600)
           Host #{{machine.name}}
             HostName #{{way[:host]}}
             Port #{{way[:port]}}
@@ -51,6 +60,7 @@ _TRIGGER = """\
             StrictHostKeyChecking accept-new
             LogLevel ERROR
         TEXT
+        File.rename("#{{file}}.new", file) # ssh never reads half of it
       end
     end
   end
@@ -101,7 +111,8 @@ def create(
     """
     contexts.check_name(name)
     folder = folder_of_all() / name
-    if folder.exists():
+    # An empty one is left by a process that was killed at that moment.
+    if folder.exists() and any(folder.iterdir()):
         raise OptionError(
             f"there is a host {name} already", hint=f"course-magics host start {name}"
         )
@@ -118,7 +129,7 @@ def create(
         name=quoted.ruby(name), sizes=sizes, trigger=trigger(folder, quoted.ruby(_SSH))
     )
     try:
-        storage.private_folder(folder)
+        private_folder(folder)
         write(folder, text)
         runs.note(runs.HOST, name)
         show_to_ssh()
@@ -218,36 +229,57 @@ def _remove(name: str) -> None:
 
 
 def free_for_ssh(name: str) -> None:
-    """Raises OptionError where this name leads to another computer: for ssh, or for everybody."""
-    if "." in name or _resolves(name):
+    """Raises OptionError for a name under which the reader reaches another computer.
+
+    The machine would take its place, in ssh, git and all else that asks ~/.ssh/config.
+    """
+    if "." in name:
         raise OptionError(
-            f"{name} is the name of a computer on the network: ssh would reach this host instead",
-            hint="choose a name without a dot that no computer has: lab1",
+            f"{name!r} may be a computer's name on the internet: a host's has no dot",
+            hint=f"choose another name, for instance {name.replace('.', '-')}",
         )
-    done = subprocess.run(
-        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    found = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
-    if found.get("hostname", name).lower() != name.lower():
+    nobody = f"n{secrets.token_hex(8)}"
+    known, usual = _ssh_says(name), _ssh_says(nobody)
+    # What holds the name itself differs for each: %h in an option, %C in a ControlPath.
+    same = [key for key, values in usual.items() if not any(nobody in v for v in values)]
+    where = next(iter(known.get("hostname", [])), name)
+    if where.lower() != name.lower() or any(known.get(key) != usual[key] for key in same):
         raise OptionError(
-            f"ssh knows a computer called {name} already: {found['hostname']}",
+            f"ssh knows a computer called {name} already: {where}",
             hint="choose another name, or look at ~/.ssh/config",
         )
+    if (address := _resolved(name)) and not _resolved(nobody):
+        raise OptionError(
+            f"there is a computer called {name} already: {address}", hint="choose another name"
+        )
 
 
-def _resolves(name: str) -> bool:
-    """Whether a name server knows it; False when that takes long: then none can be asked."""
-    found: list[object] = []
+def _ssh_says(name: str) -> dict[str, list[str]]:
+    """What ssh's configuration has for `name`: option → values."""
+    done = subprocess.run(
+        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        errors="replace", check=False,
+    )  # fmt: skip
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition(" ")
+        if key != "controlpath":
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def _resolved(name: str) -> str:
+    """The address that this computer knows for a name; "" for none, also where nobody answers."""
+    found: list[str] = []
 
     def ask() -> None:
         with contextlib.suppress(OSError, UnicodeError):
-            found.extend(socket.getaddrinfo(name, None))
+            found.extend(str(one[4][0]) for one in socket.getaddrinfo(name, None))
 
-    asked = threading.Thread(target=ask, daemon=True)
-    asked.start()
-    asked.join(_NAME_SERVER)
-    return bool(found)
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_NAME_SERVER)
+    return found[0] if found else ""
 
 
 def hide_from_ssh() -> None:
@@ -266,17 +298,48 @@ def ssh_config() -> Path:
 
 
 def show_to_ssh(*, gone: bool = False, file: Path | None = None) -> None:
-    """Put the line that shows the hosts to ssh before all others, or take it away again."""
+    """Put the line that shows the hosts to ssh before all others, or take it away again.
+
+    Each state folder has a line of its own. Raises MachineError where the file cannot be read or
+    changed; then it is as it was.
+    """
     file = file or ssh_config()
-    before = file.read_text("utf-8") if file.exists() else ""
     places = (("hosts", f"*/{_SSH}"), ("swarms", f"*/*.{_SSH}"))
-    ours = [] if gone else [quoted.ssh(state_dir() / k, p, include=True) for k, p in places]
-    block = f"{_BEGIN}\nInclude {' '.join(ours)}\n{_END}\n"
-    after = ("" if gone else block) + _BLOCK.sub("", before)
-    if after == before:
-        return
-    if not after:
-        file.unlink()
-        return
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    storage.write_atomic(file, after)
+    words = (quoted.ssh(state_dir() / kind, name, include=True) for kind, name in places)
+    ours = f"Include {' '.join(words)}"
+    try:
+        with alone(file):
+            # Bytes that are no UTF-8 stay what they are.
+            before = os.fsdecode(file.read_bytes()) if file.exists() else ""
+            rest = _BLOCK.sub("", before)
+            if _BEGIN in rest or _END in rest:
+                raise MachineError(
+                    f"{file} holds a part of what course-magics wrote, so it is not changed",
+                    hint=f"remove the lines of ours from it: {_BEGIN}, Include, {_END}",
+                )
+            known = [line for block in _BLOCK.findall(before) for line in block.splitlines()]
+            lines = [line for line in dict.fromkeys(known) if line != ours and _leads(line)]
+            lines += [] if gone else [ours]
+            after = ("\n".join([_BEGIN, *lines, _END]) + "\n" if lines else "") + rest
+            if after == before:
+                return
+            if not after and not file.is_symlink():
+                file.unlink()
+                return
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomic(file, os.fsencode(after))
+    except OSError as error:
+        raise MachineError(
+            f"{file} cannot be read or changed",
+            detail=error.strerror,
+            hint="the hosts are found by ssh through a line in it",
+        ) from None
+
+
+def _leads(line: str) -> bool:
+    """Whether the state folder that an `Include` of ours names is still there."""
+    found = re.match(r'Include "((?:[^"\\]|\\.)*)/hosts/', line)
+    if found is None:
+        return False
+    pattern = re.sub(r"\\(.)", r"\1", found[1])
+    return Path(re.sub(r"\[([*?[])]|\\(.)", lambda m: m[1] or m[2], pattern)).is_dir()

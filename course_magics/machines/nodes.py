@@ -88,6 +88,14 @@ class Guests:
         """Whether they have addresses: always, they stand in the Vagrantfile."""
         return True
 
+    @property
+    def left(self) -> list[str]:
+        """The names of the nodes of which there is something: all, where that is not known."""
+        if not self.folder.exists():
+            return []
+        names = [node.name for node in self.nodes]
+        return [n for n in names if project.data_folder(self.folder, n)] or names[:1]
+
     def check(self) -> None:
         """Raises MachineError where vagrant is missing, OptionError: a name that ssh knows."""
         program.find()

@@ -12,6 +12,7 @@ from course_magics import process
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.errors import MachineError
 from course_magics.machines import ensure, program
+from course_magics.storage import write_atomic
 
 #: How vagrant and Ruby name a line of the file.
 _LINES = (
@@ -48,7 +49,7 @@ def write(folder: Path, text: str) -> Vagrantfile:
     path = folder / "Vagrantfile"
     program.make(folder)
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomic(path, text, mode=None if path.exists() else 0o644)
     except OSError as error:
         raise MachineError(
             f"{program.relative(path)} cannot be written", detail=str(error)

@@ -7,7 +7,8 @@ https://distribution.github.io/distribution/spec/api/.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from course_magics.containers.login import Secret
@@ -32,7 +33,10 @@ _ACCEPT = ", ".join(
 
 
 class Client:
-    """Asks a registry on this computer. login: user and password, or None."""
+    """Asks a registry on this computer. login: user and password, or None.
+
+    They are sent to a registry that wants them for a pull, to no other: ours lets anybody pull.
+    """
 
     def __init__(self, address: str, login: tuple[str, Secret] | None = None) -> None:
         import requests
@@ -40,17 +44,17 @@ class Client:
         self.address = address
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, no ~/.netrc
-        if login is not None:
-            self._session.auth = (login[0], login[1].reveal())
+        self._login = login
 
     def get(self, path: str) -> Any:
         """The answer to a GET of `/v2/…`. Raises RegistryError."""
         import requests
 
+        url = f"http://{self.address}{path}"
         try:
-            answer = self._session.get(
-                f"http://{self.address}{path}", headers={"Accept": _ACCEPT}, timeout=limit()
-            )
+            answer = self._session.get(url, headers={"Accept": _ACCEPT}, timeout=limit())
+            if answer.status_code == 401 and self._introduced(answer.headers):
+                answer = self._session.get(url, headers={"Accept": _ACCEPT}, timeout=limit())
         except requests.exceptions.RequestException as error:
             raise RegistryError(
                 f"no registry answers at {self.address}",
@@ -69,6 +73,23 @@ class Client:
             )
         self._next = answer.links.get("next", {}).get("url", "")
         return answer.json()
+
+    def _introduced(self, headers: Mapping[str, str]) -> bool:
+        """Whether there is something to show to a registry that has asked who we are."""
+        kind, _, rest = headers.get("WWW-Authenticate", "").partition(" ")
+        if kind.lower() != "bearer":
+            if self._login is None or self._session.auth is not None:
+                return False
+            self._session.auth = (self._login[0], self._login[1].reveal())
+            return True
+        asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        wanted = {key: asked[key] for key in ("service", "scope") if key in asked}
+        self._session.headers.pop("Authorization", None)
+        got = self._session.get(asked.get("realm", ""), params=wanted, timeout=limit())
+        if not got.ok:
+            return False
+        self._session.headers["Authorization"] = f"Bearer {got.json()['token']}"
+        return True
 
     def repositories(self) -> list[str]:
         """The names of all images, without tags."""
@@ -115,10 +136,9 @@ class Status(Shown):
             return [Line("the registry does not run: course-magics registry start starts it")]
         known = self._facts
         pairs: list[tuple[str, object]] = [("address", known.address)]
-        if known.user:
-            pairs.append(("user", known.user))
-            if self.place.password.is_file():
-                pairs.append(("password", f"in {self.place.password}"))
+        pairs.append(("pushes", known.user or ("nobody" if known.mirror else "anybody")))
+        if known.user and self.place.password.is_file():
+            pairs.append(("password", f"in {self.place.password}"))
         if known.mirror:
             pairs.append(("mirror of", known.mirror))
         if known.container:

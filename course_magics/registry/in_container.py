@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from course_magics import engine, labels
 from course_magics.containers.create import fetch, is_missing_image
-from course_magics.errors import EngineError
+from course_magics.errors import EngineError, RegistryError
 
 if TYPE_CHECKING:
     from course_magics.registry.place import Facts, Place
@@ -19,17 +19,30 @@ if TYPE_CHECKING:
 IMAGE = "registry:2"
 _LINE = "docker run registry:2"
 _CONFIG = "etc/docker/registry/config.yml"
-_HTPASSWD = "etc/docker/registry/htpasswd"
+_CERTIFICATE = "etc/docker/registry/token.crt"
 _DATA = "/var/lib/registry"
 
 
 def _name(place: Place) -> str:
     """One for each folder."""
-    return f"course-registry-{hashlib.sha256(str(place.folder).encode()).hexdigest()[:8]}"
+    return f"course-registry-{hashlib.sha256(str(place.base).encode()).hexdigest()[:8]}"
 
 
-def start(place: Place, facts: Facts, image: str, say: Callable[[str], None]) -> str:
-    """Run `image` as the registry of `place`; returns the container's name. Raises EngineError."""
+def must_be_here() -> None:
+    """Raises RegistryError where the engine's containers do not share this computer's 127.0.0.1."""
+    now = engine.current()
+    if now.lease is not None or not now.url.startswith("unix://"):
+        raise RegistryError(
+            "this engine cannot reach the server that checks the password: it is in a machine",
+            hint="--open: anybody on this computer may push; or install docker-registry",
+        )
+
+
+def start(place: Place, facts: Facts, realm: str, image: str, say: Callable[[str], None]) -> str:
+    """Run `image` as the registry of `place`; returns the container's name. Raises EngineError.
+
+    realm: who says what its clients may do, or "".
+    """
     from docker.errors import APIError
 
     from course_magics.registry.server import settings
@@ -38,17 +51,17 @@ def start(place: Place, facts: Facts, image: str, say: Callable[[str], None]) ->
     with engine.talking(_LINE) as api:
         stop(name)
         ports = {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(facts.port)}]}
-        config = api.create_host_config(
+        host = api.create_host_config(
             port_bindings={5000: ("127.0.0.1", facts.port)}, binds=[f"{name}:{_DATA}"]
         )
-        config["PortBindings"] = ports
+        host["PortBindings"] = ports
 
         def create() -> None:
             api.create_container(
                 image,
                 name=name,
                 ports=[5000],
-                host_config=config,
+                host_config=host,
                 labels=labels.ours(),
                 command=[f"/{_CONFIG}"],
             )
@@ -62,10 +75,12 @@ def start(place: Place, facts: Facts, image: str, say: Callable[[str], None]) ->
             fetch(api, image, say=say, line=_LINE)
             create()
         try:
-            htpasswd = f"/{_HTPASSWD}" if facts.user else ""
-            files = {_CONFIG: json.dumps(settings(facts, _DATA, ":5000", htpasswd)).encode()}
-            if facts.user:
-                files[_HTPASSWD] = place.htpasswd.read_bytes()
+            config = settings(
+                _DATA, ":5000", mirror=facts.mirror, realm=realm, trusts=f"/{_CERTIFICATE}"
+            )
+            files = {_CONFIG: json.dumps(config).encode()}
+            if realm:
+                files[_CERTIFICATE] = place.certificate.read_bytes()
             api.put_archive(name, "/", _tar(files))
             api.start(name)
             engine.current().published(name)

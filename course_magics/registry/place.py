@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from course_magics import labels, storage
 from course_magics.containers.login import Secret
 from course_magics.errors import CourseError, RegistryError
+from course_magics.registry import token
 from course_magics.runtime import state_dir
 
 
@@ -20,9 +21,9 @@ from course_magics.runtime import state_dir
 class Facts:
     """What the start of a registry has written down.
 
-    user: who may log in, "" for anybody. mirror: the registry whose images it passes on, or "".
+    user: who may push, "" for anybody. mirror: the registry whose images it passes on, or "".
     pid, began: its process, told apart from a later one with the same pid. container: its name,
-    where it runs in one.
+    where it runs in one. token_pid, token_began: the process that checks passwords.
     """
 
     port: int
@@ -31,6 +32,8 @@ class Facts:
     pid: int = 0
     began: str = ""
     container: str = ""
+    token_pid: int = 0
+    token_began: str = ""
 
     @property
     def address(self) -> str:
@@ -43,38 +46,49 @@ class Facts:
         return bool(self.container) or (bool(self.pid) and labels.started(self.pid) == self.began)
 
 
+#: What a version that had no folder of its own wrote into `registry.json`.
+_EARLIER = {"port", "user", "mirror", "pid", "began", "container"}
+
+
 class Place:
-    """The folder of one registry: configuration, images, log, password; for the user alone."""
+    """The files of one registry: configuration, images, log, password; for the user alone.
+
+    They lie in a folder `course-registry`, which carries our marker. Where a version before it
+    has put them into the named folder itself, they are found and stay there.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """folder: holds the registry's own one, `course-registry` (default: in the state folder).
-
-        What else is in it is never touched. One that version 0.1.0 made is the folder itself.
-        """
-        given = folder.expanduser().absolute() if folder is not None else None
-        self.above = given
-        if given is None:
-            self.folder = state_dir() / "registry"
-        elif _is_old(given):
-            self.folder = given
-        else:
-            self.folder = given / "course-registry"
+        """folder: where `course-registry` lies or is made (default: in the state folder)."""
+        #: The folder that was named. Its other content is not touched.
+        self.base = (folder.expanduser() if folder else state_dir() / "registry").absolute()
+        #: Whether it is the user's own in the state folder.
+        self.usual = folder is None
+        self._earlier = _is_earlier(self.base)
+        self.folder = self.base if self._earlier else self.base / "course-registry"
         self.config = self.folder / "config.yml"
         self.data = self.folder / "data"
         self.log = self.folder / "registry.log"
-        self.htpasswd = self.folder / "htpasswd"
+        #: Who may push, and the hash of the password.
+        self.users = self.folder / token.USERS
         #: The password, where it was generated and not chosen.
         self.password = self.folder / "password"
+        #: The key that signs who may do what, and its certificate.
+        self.key, self.certificate = (self.folder / name for name in (token.KEY, token.CERTIFICATE))
         self._facts = self.folder / "registry.json"
 
+    @property
+    def ours(self) -> bool:
+        """Whether there are files of ours."""
+        return self._earlier or (self.folder / storage.MARK).is_file()
+
     def make(self) -> None:
-        """Make the folder, for the user alone. Raises RegistryError where it holds other things."""
+        """Make the folder, for the user alone. Raises RegistryError where it is somebody else's."""
         try:
-            if self.above is None and self.facts() is not None:
-                (self.folder / storage.MARK).touch()  # version 0.1.0 left no mark there
-            if not _is_old(self.folder):
+            if not self._earlier:
+                if not self.folder.exists():
+                    storage.private_folder(self.folder)
                 storage.claim(self.folder, hint="--folder DIR names another place for it")
-            storage.private_folder(self.folder)
+                storage.private_folder(self.folder)
         except CourseError as error:
             raise RegistryError(error.message, hint=error.hint) from None
         except OSError as error:
@@ -84,12 +98,47 @@ class Place:
                 hint="--folder DIR names another one",
             ) from None
 
+    def remove(self) -> None:
+        """Remove all that a registry of ours has written, and nothing else."""
+        if not self.ours:
+            return
+        for file in (
+            *(self.config, self.log, self.users, self.password, self.key, self.certificate),
+            *(self._facts, self.folder / "htpasswd", self.folder / "token.log"),
+        ):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.data / "docker" / "registry", ignore_errors=True)
+        folders = [self.data / "docker", self.data]
+        if not self._earlier:
+            with contextlib.suppress(OSError):
+                (self.data / "docker").rmdir()
+                self.data.rmdir()
+            if [file.name for file in self.folder.iterdir()] == [storage.MARK]:
+                (self.folder / storage.MARK).unlink()
+            folders.append(self.folder)
+        if self.usual:
+            folders.append(self.base)
+        for folder in folders:
+            with contextlib.suppress(OSError):  # somebody else's things are in it
+                folder.rmdir()
+
     def facts(self) -> Facts | None:
-        """What the last start has written down; None where there was none."""
-        try:
-            return Facts(**json.loads(self._facts.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+        """What the last start has written down; None where there was none.
+
+        Raises RegistryError where it cannot be read: a registry may run that nobody knows of.
+        """
+        if not self.ours:
             return None
+        try:
+            found = storage.read_json(self._facts)
+            return None if found is None else Facts(**found)
+        except (OSError, ValueError, TypeError) as error:
+            raise RegistryError(
+                f"{self._facts} cannot be read",
+                detail=str(error),
+                hint=f"end the program that serves {self.config}, where it runs;\n"
+                "then remove that file, and the registry can be started again",
+            ) from None
 
     def running(self) -> Facts | None:
         """The same, only while the registry runs."""
@@ -102,45 +151,44 @@ class Place:
 
     def forget(self) -> None:
         """It does not run any more."""
-        self._facts.unlink(missing_ok=True)
+        if self.ours:
+            self._facts.unlink(missing_ok=True)
 
-    def remove(self) -> None:
-        """Remove what a registry has made in its folder, and the folder when it is empty then."""
-        if not (self.folder / storage.MARK).exists() and not _is_old(self.folder):
-            return
-        for file in (self.log, self.htpasswd, self.password, self.config):
-            file.unlink(missing_ok=True)
-        shutil.rmtree(self.data, ignore_errors=True)
-        (self.folder / storage.MARK).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # somebody has put something into it
-            self.folder.rmdir()
+    def protect(self, user: str, password: Secret | None, *, new: bool = False) -> Secret | None:
+        """Let only `user` push; returns the password where one was made now.
 
-    def protect(self, user: str, password: Secret | None) -> Secret:
-        """Let only `user` in. password: None makes one, and writes it to a file of mode 0600.
-
-        Returns the password. Raises RegistryError without the bcrypt library.
+        password: None keeps the last one. Where there is none, and with `new`, one is made and
+        written to a file of mode 0600. Raises RegistryError.
         """
-        try:
-            import bcrypt
-        except ImportError:
-            raise RegistryError(
-                "a password needs the Python package bcrypt",
-                hint="pip install 'course-magics[registry]'",
-            ) from None
-        chosen = password or Secret(secrets.token_urlsafe(15))
-        # Each request is checked, and a push makes dozens: a file that only you read needs no more.
-        coded = bcrypt.hashpw(chosen.reveal().encode()[:72], bcrypt.gensalt(rounds=6))
-        _write(self.htpasswd, f"{user}:{coded.decode()}\n")
+        token.make_key(self.key, self.certificate)
+        made = None
         if password is None:
-            _write(self.password, f"{chosen.reveal()}\n")
+            if not new and self._known(user):
+                return None
+            made = password = self._of_earlier(new) or Secret(secrets.token_urlsafe(15))
+            storage.write_atomic(self.password, f"{made.reveal()}\n", mode=0o600)
         else:
             self.password.unlink(missing_ok=True)
-        return chosen
+        storage.write_json(self.users, token.entry(user, password.reveal()), mode=0o600)
+        return made
 
-    def unprotect(self) -> None:
-        """Let everybody in."""
-        self.htpasswd.unlink(missing_ok=True)
-        self.password.unlink(missing_ok=True)
+    def _known(self, user: str) -> bool:
+        """Whether a password of `user` is known from the last time."""
+        try:
+            found = storage.read_json(self.users)
+        except (OSError, ValueError) as error:
+            raise RegistryError(
+                f"{self.users} cannot be read",
+                detail=str(error),
+                hint="--new-password makes a new password",
+            ) from None
+        return found is not None and found.get("user") == user
+
+    def _of_earlier(self, new: bool) -> Secret | None:
+        """The password that a version before this one has made: it stays."""
+        if new or self.users.exists() or not self.password.is_file():
+            return None
+        return Secret(self.password.read_text("utf-8").strip())
 
     def login(self, facts: Facts) -> tuple[str, Secret] | None:
         """User and password, as far as known: generated, or stored by docker at a login."""
@@ -153,19 +201,14 @@ class Place:
         return stored(facts.address)
 
 
-def _is_old(folder: Path) -> bool:
-    """Whether version 0.1.0 kept a registry right in `folder`: its configuration says so."""
-    try:
-        found = json.loads((folder / "config.yml").read_text("utf-8"))
-        root = found["storage"]["filesystem"]["rootdirectory"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(root == str(folder / "data"))
-
-
-def _write(path: Path, text: str) -> None:
-    """A file that nobody else can read, not even for a moment."""
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+def _is_earlier(folder: Path) -> bool:
+    """Whether a version before `course-registry` has put a registry's files there."""
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, Any] | None = storage.read_json(folder / "registry.json")
+        if found is not None and set(found) in (_EARLIER, {f.name for f in fields(Facts)}):
+            return True
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        config = json.loads((folder / "config.yml").read_text("utf-8"))  # of other programs: YAML
+        root = config["storage"]["filesystem"]["rootdirectory"]
+        return bool(Path(root) == folder / "data")
+    return False

@@ -7,6 +7,7 @@ its configuration means is in "Configuring a registry" there.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -23,7 +24,7 @@ from course_magics import labels, runs, storage
 from course_magics.containers.login import Secret
 from course_magics.errors import OptionError, RegistryError
 from course_magics.patience import LONGER, Patience, until
-from course_magics.registry import in_container
+from course_magics.registry import in_container, token
 from course_magics.registry.place import Facts, Place
 
 Say = Callable[[str], None]
@@ -36,50 +37,80 @@ def start(
     place: Place,
     *,
     port: int = 5000,
-    user: str = "",
+    user: str = "student",
     password: Secret | None = None,
+    new_password: bool = False,
+    open: bool = False,
     mirror: str = "",
     image: str = "",
     say: Say = print,
-) -> Facts:
-    """Start a registry. user: who may log in; "" lets everybody on this computer in.
+) -> tuple[Facts, Secret | None]:
+    """Start a registry: anybody on this computer pulls, `user` pushes, nobody deletes.
 
-    password: of that user; None makes one and writes it to a file of mode 0600. mirror: URL of the
-    registry whose images this one passes on and keeps. image: run it in place of the program.
+    password: of that user; None keeps that of the last start, or makes one and writes it to a file
+    of mode 0600. new_password: make one in any case. open: anybody pushes. mirror: URL of the
+    registry whose images this one passes on and keeps; it takes no pushes. image: run it in place
+    of the program. Returns what is known of it, and the password where one was made.
     Raises RegistryError (runs already, port in use, no program, it ended at once), OptionError.
     """
     if not 0 < port < 65536:
         raise OptionError(f"--port takes a number from 1 to 65535, not {port}")
     _check_mirror(mirror)
+    if open and (password or new_password):
+        raise OptionError("--open is for a registry without a password")
+    if mirror and (password or new_password):
+        raise OptionError("a mirror takes no pushes, and needs no password")
     if (now := place.running()) is not None:
         raise RegistryError(
             f"the registry runs already, at {now.address}",
             hint="course-magics registry stop ends it; --folder DIR is for a second one",
         )
+    guarded = not (open or mirror)
     program = shutil.which(PROGRAM)
     if program is None and not image:
         say(f"{PROGRAM} is not installed: the image {in_container.IMAGE} takes its place")
         image = in_container.IMAGE
+    if image and guarded:
+        in_container.must_be_here()
     _must_be_free(port)
     place.make()
-    if user:
-        place.protect(user, password)
-    else:
-        place.unprotect()
-    facts = Facts(port=port, user=user, mirror=mirror)
-    if image:
-        facts.container = in_container.start(place, facts, image, say)
-        try:
-            _await(facts, lambda: in_container.ended(facts.container))
-        except BaseException:
-            in_container.stop(facts.container)
-            raise
-    else:
-        _start_program(place, facts, str(program))
-    place.remember(facts)
-    if place.folder == Place().folder:
+    if (old := place.facts()) is not None:
+        _end(old)  # what a registry that was killed has left
+    made = place.protect(user, password, new=new_password) if guarded else None
+    facts = Facts(port=port, user=user if guarded else "", mirror=mirror)
+    if place.usual:
         runs.note(runs.REGISTRY, "registry")
-    return facts
+    try:
+        realm = _start_token(place, facts) if guarded else ""
+        if image:
+            facts.container = in_container.start(place, facts, realm, image, say)
+            place.remember(facts)
+            _await(facts, lambda: in_container.ended(facts.container))
+        else:
+            _start_program(place, facts, realm, str(program))
+    except BaseException:
+        if facts.container:
+            in_container.stop(facts.container)
+        _end(facts)
+        place.forget()
+        _unnoted(place)
+        raise
+    return facts, made
+
+
+def _unnoted(place: Place) -> None:
+    if place.usual:
+        runs.forget(runs.REGISTRY, "registry")
+
+
+def _start_token(place: Place, facts: Facts) -> str:
+    """Start what checks the password; returns where the registry sends its clients."""
+    process, port = token.start(place.folder)
+    facts.token_pid, facts.token_began = process.pid, labels.started(process.pid)
+    place.remember(facts)
+    if process.stdin is not None:
+        process.stdin.close()
+    return f"http://127.0.0.1:{port}/token"
 
 
 def _check_mirror(mirror: str) -> None:
@@ -103,28 +134,35 @@ def _must_be_free(port: int) -> None:
             ) from None
 
 
-def settings(facts: Facts, root: str, address: str, htpasswd: str = "") -> dict[str, Any]:
-    """The registry's configuration. root: its images' folder; address: where it listens."""
+def settings(root: str, address: str, *, mirror: str, realm: str, trusts: str) -> dict[str, Any]:
+    """The registry's configuration. root: its images' folder; address: where it listens.
+
+    realm: who says what its clients may do; "" lets them do all. trusts: the file with that one's
+    certificate.
+    """
     found: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {
             "filesystem": {"rootdirectory": root},
-            "delete": {"enabled": False},  # what the class pulls is nobody's to delete
+            "delete": {"enabled": False},
             "cache": {"blobdescriptor": "inmemory"},
         },
         "http": {"addr": address, "secret": secrets.token_hex(16)},
     }
-    if facts.mirror:
-        found["proxy"] = {"remoteurl": facts.mirror}
-    if htpasswd:
-        found["auth"] = {"htpasswd": {"realm": "course", "path": htpasswd}}
+    if mirror:
+        found["proxy"] = {"remoteurl": mirror}
+    if realm:
+        about = {"realm": realm, "service": token.SERVICE, "issuer": token.ISSUER}
+        found["auth"] = {"token": {**about, "rootcertbundle": trusts}}
     return found
 
 
-def _start_program(place: Place, facts: Facts, program: str) -> None:
-    htpasswd = str(place.htpasswd) if facts.user else ""
-    config = settings(facts, str(place.data), facts.address, htpasswd)
+def _start_program(place: Place, facts: Facts, realm: str, program: str) -> None:
+    config = settings(
+        str(place.data), facts.address,
+        mirror=facts.mirror, realm=realm, trusts=str(place.certificate),
+    )  # fmt: skip
     storage.write_json(place.config, config, mode=0o600)  # JSON is YAML too
     with place.log.open("wb") as log:
         process = subprocess.Popen(
@@ -135,18 +173,15 @@ def _start_program(place: Place, facts: Facts, program: str) -> None:
             start_new_session=True,
         )
     facts.pid, facts.began = process.pid, labels.started(process.pid)
+    # Before it answers: killed now, this process would leave one that nobody knows of.
+    place.remember(facts)
 
     def ended() -> str | None:
         if process.poll() is None:
             return None
         return place.log.read_text("utf-8", "replace")[-2000:] or "(it said nothing)"
 
-    try:
-        _await(facts, ended, place.log)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+    _await(facts, ended, place.log)
 
 
 def _await(facts: Facts, ended: Callable[[], str | None], log: Path | None = None) -> None:
@@ -191,13 +226,12 @@ def stop(place: Place, *, remove: bool = False) -> Facts:
         raise RegistryError(
             "the registry does not run", hint="course-magics registry start starts it"
         )
-    if facts is not None:
-        if facts.container:
-            in_container.stop(facts.container)
-        else:
-            _end(facts)
+    if facts is not None and facts.container:
+        in_container.stop(facts.container)
+    if (known := place.facts()) is not None:
+        _end(known)
     place.forget()
-    runs.forget(runs.REGISTRY, "registry")
+    _unnoted(place)
     if remove:
         if facts is None or facts.container:
             in_container.remove_data(place)
@@ -206,15 +240,17 @@ def stop(place: Place, *, remove: bool = False) -> Facts:
 
 
 def _end(facts: Facts) -> None:
-    """End the process: ask, and after a while do not ask any more."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(facts.pid, sign)
-        if until(lambda: _ended(facts), pause=0.02):
-            return
+    """End its processes: ask, and after a while do not ask any more."""
+    for pid, began in ((facts.pid, facts.began), (facts.token_pid, facts.token_began)):
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if not pid or labels.started(pid) != began:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
+            until(functools.partial(_ended, pid, began), pause=0.02)
 
 
-def _ended(facts: Facts) -> bool:
+def _ended(pid: int, began: str) -> bool:
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(facts.pid, os.WNOHANG)  # a child of this process would stay a zombie
-    return not facts.runs
+        os.waitpid(pid, os.WNOHANG)  # a child of this process would stay a zombie
+    return labels.started(pid) != began

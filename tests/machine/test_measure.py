@@ -27,9 +27,9 @@ NUMBERS = ("startup", "memory", "disk", "cpu", "syscalls", "files", "network", "
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder of the test's own, and a look at what is left afterwards."""
-    monkeypatch.setenv("COURSE_STATE", str(tmp_path))
-    yield tmp_path
-    assert left(tmp_path) == []
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    yield tmp_path / "state"
+    assert left(tmp_path / "state") == []
 
 
 def left(state: Path, owner: str | None = None) -> list[str]:

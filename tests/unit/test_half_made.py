@@ -23,8 +23,10 @@ def test_a_swarm_whose_file_is_cut_off_can_be_taken_down(
     file.write_text(text)
     swarm = Swarm("cut")
     assert swarm.exists
-    assert len(swarm.nodes) == 9, "as many as there can be"
-    assert "cut-3" in swarm.down()
+    with pytest.raises(EngineError, match="cannot be read") as caught:
+        _ = swarm.nodes
+    assert "course-magics swarm down --name cut" in (caught.value.hint or "")
+    assert swarm.down() == ["cut"]
     assert not swarm.exists
     with pytest.raises(EngineError, match="there is no swarm"):
         _ = swarm.nodes
@@ -33,7 +35,7 @@ def test_a_swarm_whose_file_is_cut_off_can_be_taken_down(
 @pytest.mark.parametrize("name", ["github.com", "localhost"])
 def test_a_host_is_not_called_like_a_computer_that_there_is(name: str) -> None:
     """ssh would reach the course's machine in its place, password and all."""
-    with pytest.raises(OptionError, match="is the name of a computer on the network"):
+    with pytest.raises(OptionError, match="computer"):
         hosts.free_for_ssh(name)
 
 

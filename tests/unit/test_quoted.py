@@ -98,6 +98,45 @@ def test_ssh_finds_the_hosts_in_a_folder_of_any_name(
     assert list(tmp_path.glob("**/mark")) == []
 
 
+@pytest.mark.parametrize("name", [*_NAMES, "plain"])
+def test_each_state_folder_has_its_hosts_known_to_ssh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A student's own state and that of a `make run` beside it, say: neither hides the other."""
+    config = tmp_path / "config"
+    config.write_text("Host mine\n")
+    states = [tmp_path / which / name.replace("/", "") for which in ("first", "second")]
+    for number, state in enumerate(states):
+        (state / "hosts" / f"box{number}").mkdir(parents=True)
+        entry = f"Host box{number}\n  Port 123{number}\n"
+        (state / "hosts" / f"box{number}" / "ssh_config").write_text(entry)
+
+    def show(state: Path, *, gone: bool = False) -> list[bool]:
+        """Change the line of one state folder; says whether ssh knows each host then."""
+        monkeypatch.setenv("COURSE_STATE", str(state))
+        hosts.show_to_ssh(file=config, gone=gone)
+        return [
+            f"port 123{number}\n"
+            in subprocess.run(
+                ["ssh", "-G", "-F", config, f"box{number}"],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            for number in range(2)
+        ]
+
+    assert show(states[0]) == [True, False]
+    assert show(states[1]) == [True, True]
+    assert show(states[0]) == [True, True]
+    assert show(states[0], gone=True) == [False, True]
+    assert show(states[0]) == [True, True]
+    # One that has been removed as a whole leaves no line.
+    shutil.rmtree(states[1])
+    assert show(states[0], gone=True) == [False, False]
+    assert config.read_text() == "Host mine\n"
+
+
 @pytest.mark.parametrize("name", ["a\nProxyCommand x", "${HOME}"])
 def test_what_ssh_cannot_be_told_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(MachineError, match="ssh cannot be told"):

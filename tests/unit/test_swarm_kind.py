@@ -99,3 +99,31 @@ def test_memory_is_what_the_kernel_has_or_the_groups_limit(tmp_path: Path) -> No
     assert memory.available(tmp_path / "meminfo", tmp_path) == 2000
     (tmp_path / "memory.current").write_text("3001\n")
     assert memory.available(tmp_path / "meminfo", tmp_path) == 0
+
+
+def half_made(tmp_path: Path) -> Path:
+    """Machines of a swarm whose file was cut off. Returns their folder."""
+    folder = tmp_path / "state" / "swarms" / "swarm"
+    (folder / ".vagrant/machines/swarm-2/qemu").mkdir(parents=True)
+    (folder / ".vagrant/machines/swarm-2/qemu/id").touch()
+    (folder / "Vagrantfile").touch()
+    folder.with_suffix(".json").write_text('{"nodes": 2, "on": "mach')
+    return folder
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_machines_of_a_cut_off_swarm_are_destroyed_or_kept_in_sight(
+    programs: Path, tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stand-in for vagrant writes down what it was called for, and refuses on demand."""
+    folder = half_made(tmp_path)
+    (programs / "vagrant").write_text(
+        f'#!/bin/sh\necho "$PWD $*" >>{tmp_path}/log\ncase $1 in destroy) exit {status};; esac\n'
+    )
+    (programs / "vagrant").chmod(0o755)
+    assert main(["swarm", "down"]) == status
+    assert f"{folder} destroy -f" in (tmp_path / "log").read_text()
+    assert folder.exists() is bool(status)
+    assert folder.with_suffix(".json").exists() is bool(status), "still known"
+    if not status:
+        assert capsys.readouterr().out == "removed: swarm-2\n"
