@@ -31,6 +31,13 @@ _PROGRESS = tempfile.TemporaryDirectory(prefix="course-progress-")
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """In random order, but in the same one each time: COURSE_SEED=N is for another one."""
+    if getattr(config.option, "randomly_seed", None) == "default":
+        config.option.randomly_seed = int(os.environ.get("COURSE_SEED", "11"))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Nobody's real progress is touched, nor read: also not by the kernels that tests start.
 

@@ -74,7 +74,20 @@ def run(folder: Path, *words: str) -> str:
 
 def failed_under_pytest(folder: Path, *flags: str) -> set[str]:
     """The notebooks of which a cell failed, by pytest's own short report."""
-    out = run(folder, "pytest", "-q", "-p", "no:cacheprovider", "-rfE", "-n", "2", *flags, ".")
+    out = run(
+        folder,
+        "pytest",
+        "-q",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        "-rfE",
+        "-n",
+        "2",
+        *flags,
+        ".",
+    )
     assert re.search(r"\d+ failed", out), out[-3000:]
     return set(re.findall(r"^(?:FAILED|ERROR) (\w+)\.ipynb", out, re.MULTILINE)) | set(
         re.findall(r"^(?:FAILED|ERROR) .*?(\w+)\.ipynb", out, re.MULTILINE)
