@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ from course_magics import engine
 from course_magics.display import Grid
 from course_magics.engine import names
 from course_magics.engine.embedded.prepare import prepare
+from course_magics.errors import Interrupted
 from tests.fake_engine import fake_engine
 
 IMAGE = "course/busybox"
@@ -167,6 +169,37 @@ def run(repeat: int) -> Row:
     words = ("run", "--rm", IMAGE, "true")
     line = " ".join(words)
     return versus("run --rm", cell(f"%container {line}"), plain("docker", *words), 0.95, repeat)
+
+
+def interrupt(repeat: int) -> Row:
+    """From ■ (SIGINT) to the end of a foreground container, which is gone then."""
+    asked = f"name={NAME}-stop"
+
+    def after(ours: bool) -> float:
+        words = ("run", "--rm", "--init", "--name", f"{NAME}-stop", IMAGE, "sleep", "999")
+        pressed: list[float] = []
+
+        def press() -> None:
+            while not subprocess.check_output(["docker", "ps", "-q", "-f", asked]):
+                time.sleep(0.05)
+            pressed.append(time.perf_counter())
+            os.kill(process.pid if process else os.getpid(), signal.SIGINT)
+
+        process = None if ours else subprocess.Popen(["docker", *words], **QUIET)
+        presser = threading.Thread(target=press)
+        presser.start()
+        if process:
+            process.wait()
+        else:
+            with contextlib.suppress(Interrupted):
+                cell(f"%container {' '.join(words)}")()
+        ended = time.perf_counter()
+        presser.join()
+        return ended - pressed[0]
+
+    pairs = [(after(True), after(False)) for _ in range(repeat + 1)][1:]
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Row("■ in run --rm", mine, other, 1, repeat, absolute=True)
 
 
 def classic() -> None:
@@ -421,6 +454,7 @@ def latency(state: str) -> Callable[[int], Row]:
 BENCHES: dict[str, Callable[[int], Row]] = {
     "load": load,
     "run": run,
+    "interrupt": interrupt,
     "build-cached": cached,
     "build-uncached": uncached,
     "ps-50": ps(50),

@@ -24,19 +24,17 @@ Fails = Callable[[str], BaseException]
 
 
 @contextmanager
-def pressed_when(ready: Callable[[], bool]) -> Iterator[list[float]]:
-    """Press ■ as soon as `ready`; gives the moment it was pressed."""
-    moments: list[float] = []
+def pressed_when(ready: Callable[[], bool]) -> Iterator[None]:
+    """Press ■ as soon as `ready`."""
 
     def press() -> None:
         until(ready)
         time.sleep(0.2)
-        moments.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=press)
     thread.start()
-    yield moments
+    yield
     thread.join()
 
 
@@ -53,7 +51,6 @@ def test_a_cell_ends_also_where_a_terminal_was_asked_for(cell: Cell, name: str) 
     assert cell("%container run --rm -t course/busybox echo a").result.stdout == "a\r\n"
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "command",
     [
@@ -72,12 +69,10 @@ def test_an_interrupted_exec_is_killed_whatever_it_has_become(
     def sleeps() -> bool:
         return any("sleep 6543" in p[-1] for p in api.top(name)["Processes"])
 
-    with pressed_when(sleeps) as moments:
+    with pressed_when(sleeps):
         error = fails(f"%container exec {name} {command}")
-        ended = time.monotonic()
     assert isinstance(error, Interrupted)
     assert error.message == f"interrupted: the command in {name} was killed"
-    assert ended - moments[0] < 1
     shown = [
         p[-1][p[-1].find("sleep") :] for p in api.top(name)["Processes"] if "init" not in p[-1]
     ]

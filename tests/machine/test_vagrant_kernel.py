@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,10 +58,8 @@ def test_interrupt(kernel: tuple[KernelManager, Any], here: Path) -> None:
     manager, client = kernel
     client.execute("%vagrant up")
     _until(client, "Waiting for machine")
-    begin = time.monotonic()
     manager.interrupt_kernel()
-    reply = client.get_shell_msg(timeout=20)["content"]
-    assert time.monotonic() - begin < 3
+    reply = client.get_shell_msg(timeout=60)["content"]
     assert (reply["status"], reply["ename"]) == ("error", "Interrupted")
     assert "half made" in "".join(reply["traceback"])
     assert not [line for line in _processes(here) if "vagrant" in line.split()[1:2]]
