@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,19 +56,21 @@ file = pathlib.Path(place) / "key"
 file.touch(mode=0o600)
 file.write_text(key)
 options = ["-oIdentitiesOnly=yes", "-oBatchMode=yes", "-oStrictHostKeyChecking=no",
-           "-oUserKnownHostsFile=/dev/null", "-oConnectTimeout=5", "-oLogLevel=ERROR"]
+           "-oUserKnownHostsFile=/dev/null", "-oConnectTimeout=60", "-oLogLevel=ERROR"]
 tried, refused, opened = 0, 0, []
 
 def greets(port):
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as probe:
             return probe.recv(4) == b"SSH-"
     except OSError:
         return False
 
 print("here", flush=True)
-# Until the one who looks on says that it is enough.
-while not select.select([sys.stdin], [], [], 0.02)[0]:
+# Until the one who looks on says that it is enough; then once more.
+enough = False
+while not enough:
+    enough = bool(select.select([sys.stdin], [], [], 0.02)[0])
     ports = set()
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, address, _, state = line.split()[:4]
@@ -126,6 +127,5 @@ class Stranger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        time.sleep(0 if kind else 1)  # once more, when the machine is there for certain
         said = json.loads(self._process.communicate("enough\n")[0])
         self.refused, self.opened = said["refused"], said["opened"]

@@ -114,8 +114,8 @@ def ago(seconds: float) -> str:
 
 
 def stamp(seconds: float) -> str:
-    """Unix seconds as docker prints a moment: 2030-01-31 12:00:00 +0000 UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+    """Unix seconds as docker prints a moment, in the local zone: 2030-01-31 12:00:00 +0000 UTC."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %z %Z")
 
 
 def ports_of(ports: Sequence[dict[str, Any]], *, stable: bool) -> str:

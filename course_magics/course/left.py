@@ -169,7 +169,10 @@ def _processes(all: bool) -> list[str]:
     """
     import psutil
 
-    found = {f"{one.pid} {one.name()}" for one in undo.processes("")}
+    found = set()
+    for one in undo.processes(""):
+        with contextlib.suppress(psutil.Error):  # it has gone meanwhile
+            found.add(f"{one.pid} {one.name()}")
     for one in psutil.process_iter() if all else ():
         with contextlib.suppress(psutil.Error):
             if one.name() in _PROGRAMS and "course_magics.engine.embedded" not in _above(one):

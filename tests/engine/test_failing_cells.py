@@ -120,11 +120,11 @@ def test_every_failing_cell_fails_and_the_good_one_passes(books: Path, runner: s
     assert RUNNERS[runner](books) == set(BAD)
 
 
-def test_the_error_of_a_failing_cell_is_ours(books: Path) -> None:
+def test_the_error_of_a_failing_cell_is_ours(books: Path, tmp_path: Path) -> None:
     """What papermill stored of one failure: our few lines, no traceback of this package."""
     path = books / "exit_3.ipynb"
-    run(books, "papermill", "-k", "python3", str(path), str(books / "seen.ipynb"))
-    book = json.loads((books / "seen.ipynb").read_text())
+    run(books, "papermill", "-k", "python3", str(path), str(tmp_path / "seen.ipynb"))
+    book = json.loads((tmp_path / "seen.ipynb").read_text())
     errors = [o for c in book["cells"] for o in c.get("outputs", []) if o["output_type"] == "error"]
     assert [e["ename"] for e in errors] == ["ContainerError"]
     text = "\n".join(errors[0]["traceback"])

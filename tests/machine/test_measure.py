@@ -29,6 +29,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder of the test's own, and a look at what is left afterwards."""
     monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
     yield tmp_path / "state"
+    # QEMU removes its last files and ends after it has said good-bye.
+    until(lambda: not left(tmp_path / "state"))
     assert left(tmp_path / "state") == []
 
 

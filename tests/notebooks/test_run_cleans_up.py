@@ -13,7 +13,7 @@ import nbformat
 import psutil
 import pytest
 
-from course_magics import course, engine, runs
+from course_magics import course, engine, runs, storage
 from course_magics.course import execute, left, undo
 
 
@@ -173,6 +173,21 @@ def test_every_kind_has_its_command() -> None:
     assert any(line.endswith("→ kill 17") for line in lines)
 
 
+def test_a_process_that_ends_while_it_is_looked_at_is_not_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fake: none ends on demand between two looks at it."""
+
+    class Ending:
+        pid = 1438
+
+        def name(self) -> str:
+            raise psutil.NoSuchProcess(self.pid)
+
+    monkeypatch.setattr(left.undo, "processes", lambda run: [Ending()])
+    assert left._processes(all=False) == []
+
+
 def test_notes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run has made in the state folder is known until it is removed."""
     monkeypatch.setenv("COURSE_STATE", str(tmp_path))
@@ -186,7 +201,7 @@ def test_notes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     runs.forget(runs.HOST, "one-two")
     assert runs.made("a-1") == [("swarm", "s10")]
     runs.close("a-1")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [storage.MARK]
 
 
 def test_every_notebook_that_makes_things_has_clean_up_cells() -> None:
