@@ -27,6 +27,8 @@ THING = "course-magics.thing"
 #: On a built image. The same for every session: a session's own label would make the same cell
 #: another image in each kernel, and leave the old one behind without a name.
 IMAGE = "course-magics.image"
+#: On what a failed build has got to. It goes when the build gets further.
+UNFINISHED = "course-magics.unfinished"
 #: Compose's own, on all that it makes: the project's name.
 COMPOSE = "com.docker.compose.project"
 #: On a foreground container: who waits for it. It dies with that process.
@@ -124,6 +126,12 @@ def lasting() -> dict[str, str]:
 def image() -> dict[str, str]:
     """The label of an image that is built now: one, since Podman puts several in any order."""
     return {IMAGE: user()}
+
+
+def unfinished() -> dict[str, str]:
+    """The labels of what a failed build has got to."""
+    run = {RUN: runs.current()} if runs.current() else {}
+    return {**image(), **run, UNFINISHED: "build"}
 
 
 def mine(*more: str) -> dict[str, list[str]]:
