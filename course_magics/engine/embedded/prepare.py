@@ -52,6 +52,7 @@ _OWN = "/usr/local/lib/course"
 _PLACES = {
     "course-engine.sh": (INIT, 0o755),
     "crun.sh": (f"{_OWN}/bin/crun", 0o755),
+    "guard.sh": (f"{_OWN}/bin/guard", 0o755),
     "containerd.toml": (f"{_OWN}/containerd.toml", 0o644),
     "sshd.conf": ("/etc/ssh/sshd_config.d/course.conf", 0o644),
 }
