@@ -143,7 +143,9 @@ def test_it_is_closed_before_dockerd_starts_containers_again(
     state: Path, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the machine boots. The user's own start sets no rules here, so it was the machine's."""
-    embedded.stop(save=False)
+    start().close()  # so that there is a disk: a new one does not boot
+    embedded.stop()
+    Files.mine().saved_as.unlink()
     engine.forget()
     monkeypatch.setattr(guest_side, "guard", lambda reach: "true")
     machine = Machine(Files.mine(), Settings(folders=False))

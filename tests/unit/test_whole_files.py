@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from course_magics import machines, runtime, storage
-from course_magics.engine.embedded import memory, prepare
+from course_magics.engine.embedded import client, memory, prepare
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.prepare import Prepared
 from course_magics.errors import CourseError, MachineError
@@ -109,6 +109,13 @@ def test_a_snapshot_of_0_1_0_that_is_cut_off_is_not_taken(tmp_path: Path, less: 
     with pytest.raises(MachineError, match="nobody knows"):
         Prepared.load(place)
     Prepared.load(place, memory=False)
+
+
+def test_a_disk_of_0_1_0_needs_no_new_snapshot() -> None:
+    """It lies on that version's, which no new disk is made on."""
+    assert client._unprepared()
+    Files(prepare.own_folder()).disk.write_bytes(b"")
+    assert not client._unprepared()
 
 
 @pytest.fixture
