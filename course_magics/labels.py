@@ -27,6 +27,8 @@ THING = "course-magics.thing"
 #: On a built image. The same for every session: a session's own label would make the same cell
 #: another image in each kernel, and leave the old one behind without a name.
 IMAGE = "course-magics.image"
+#: On what a failed build has got to. It goes when the build gets further.
+UNFINISHED = "course-magics.unfinished"
 #: Compose's own, on all that it makes: the project's name.
 COMPOSE = "com.docker.compose.project"
 #: On a foreground container: who waits for it. It dies with that process.
@@ -126,6 +128,12 @@ def image() -> dict[str, str]:
     return {IMAGE: user()}
 
 
+def unfinished() -> dict[str, str]:
+    """The labels of what a failed build has got to."""
+    run = {RUN: runs.current()} if runs.current() else {}
+    return {**image(), **run, UNFINISHED: "build"}
+
+
 def mine(*more: str) -> dict[str, list[str]]:
     """The engine's filter for what this user has made. more: further labels."""
     return {"label": [f"{USER}={user()}", SESSION, *more]}
@@ -139,7 +147,7 @@ def session(*more: str) -> dict[str, list[str]]:
 def owner(pid: int | None = None) -> str:
     """A process (this one), told apart from all others that there are, have been and will be.
 
-    The kernel's start, the PID namespace, the user, the pid, the process's start.
+    The kernel's start, the PID and time namespaces, the user, the pid, the process's start.
     """
     pid = os.getpid() if pid is None else pid
     return ":".join((*_here(), str(pid), started(pid)))
@@ -152,7 +160,17 @@ def _here() -> tuple[str, str, str]:
     except OSError:
         boot = socket.gethostname().replace(":", "-")
     uid = str(os.getuid()) if hasattr(os, "getuid") else "-"
-    return boot, _namespace().strip("pid:[]"), uid
+    return boot, _namespaces(), uid
+
+
+def _namespaces() -> str:
+    """Those that a pid and a start time in /proc depend on; "" where they cannot be known."""
+    if not (pids := _namespace()):
+        return ""
+    times = ""
+    with contextlib.suppress(OSError):  # Linux before 5.6 has none
+        times = str((_PROC / "self/ns/time").readlink())
+    return ".".join(re.findall(r"\d+", f"{pids} {times}"))
 
 
 def _namespace() -> str:
@@ -168,7 +186,7 @@ def _namespace() -> str:
 def is_orphan(label: str) -> bool:
     """Whether the process that `label` (a value of `owner`) names has gone.
 
-    False wherever that cannot be known: for another computer's, another PID namespace's, another
+    False wherever that cannot be known: for another computer's, another namespace's, another
     user's, and for a label of version 0.1.0, which named the computer only.
     """
     parts = _judged(label)

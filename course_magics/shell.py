@@ -6,7 +6,9 @@ import json
 import re
 import shlex
 from collections.abc import Container, Iterable
+from itertools import takewhile
 from typing import NamedTuple, Self
+from urllib.parse import quote, quote_plus
 
 #: What a shell takes as it is, and the names of notebook values: `{name}`, `$name`.
 _SAFE_NAMES = re.compile(r"(?:[\w@%+=:,./-]|\{[\w.]+\}|\$[A-Za-z_]\w*)+\Z")
@@ -16,6 +18,12 @@ _FOLDERS = re.compile(r"\$\(pwd\)|\$(?:PWD|HOME)\b", re.ASCII)
 _PATH = re.compile(rf"(?:-\w|[\w,./=-]*=)?(?:{_FOLDERS.pattern})", re.ASCII)
 #: A value that is shorter is no secret, and would be found in half of what an engine says.
 _SHORTEST = 4
+#: One that is as long is hidden inside other words, too: a shorter one ("test") is in many.
+_LONG = 6
+#: A value of these is no secret, and half of all messages name them.
+_PLAIN = frozenset({"true", "false", "none", "null"})
+#: Where a program may take a value apart, and speak of one part.
+_APART = re.compile(r"[\r\n:=,;&?#@]|//")
 
 
 class Value(NamedTuple):
@@ -64,20 +72,21 @@ def _text(piece: str | Value) -> str:
     return piece.text if isinstance(piece, Value) else piece
 
 
-def tail(word: str, at: int) -> str:
-    """`word[at:]`, which still knows how it was typed."""
+def part(word: str, start: int, end: int | None = None) -> str:
+    """`word[start:end]`, which still knows how it was typed."""
     if not isinstance(word, Token):
-        return word[at:]
-    rest: list[str | Value] = []
+        return word[start:end]
+    end = len(word) if end is None else end
+    kept: list[str | Value] = []
     for piece in word.pieces:
         text = _text(piece)
-        if at < len(text) or not at:
-            cut = text[at:]
-            rest.append(Value(piece.name, cut) if isinstance(piece, Value) else cut)
-        at = max(0, at - len(text))
-    if any(isinstance(piece, Value) for piece in rest):
-        return Token(rest, word.items)
-    return "".join(map(_text, rest))
+        if (start < len(text) or not start) and end > 0:
+            cut = text[start:end]
+            kept.append(Value(piece.name, cut) if isinstance(piece, Value) else cut)
+        start, end = max(0, start - len(text)), max(0, end - len(text))
+    if any(isinstance(piece, Value) for piece in kept):
+        return Token(kept, word.items)
+    return "".join(map(_text, kept))
 
 
 def as_typed(word: str) -> str:
@@ -118,14 +127,66 @@ def joined(words: Iterable[str]) -> str:
 def said(text: str, words: Iterable[str], keep: Container[str] = ()) -> str:
     """`text`, which an engine or a program said of `words`, with names in place of their values.
 
-    keep: values that stay, since the text is about them: an image that is not there.
+    In any form: inside other words, quoted, in capitals, a part of it, cut off. keep: values that
+    stay, since the text is about them: an image that is not there.
     """
-    values = [value for word in words if isinstance(word, Token) for value in word.values]
-    for name, value in sorted(values, key=lambda v: -len(v.text)):
-        if len(value) < _SHORTEST or value in keep:
-            continue
-        for form in {value, json.dumps(value)[1:-1]}:  # engines quote as Go does
-            before = r"(?<!\w)" if form[0].isalnum() else ""
-            after = r"(?!\w)" if form[-1].isalnum() else ""
-            text = name.join(re.split(before + re.escape(form) + after, text))
+    tokens = [word for word in words if isinstance(word, Token)]
+    typed = "\n".join(tokens).lower()
+    values = [value for token in tokens for value in token.values]
+    secret = {
+        value.text: value.name
+        for value in reversed(values)  # of two names the first one is shown
+        if len(value.text.strip()) >= _SHORTEST
+        and value.text not in keep
+        and value.text.lower() not in _PLAIN
+    }
+    # Marks first, names last: a name may hold what is another value.
+    marks = {name: chr(0x10F000 + n) for n, name in enumerate(dict.fromkeys(secret.values()))}
+    forms = {form: marks[name] for whole, name in secret.items() for form in _forms(whole)}
+    for form in sorted(forms, key=len, reverse=True):
+        text = _hidden(text, form, forms[form], "" if len(form) >= _LONG else typed)
+    for whole, name in secret.items():
+        for piece in filter(lambda p: len(p) >= _LONG and p not in keep, _APART.split(whole)):
+            text = _hidden(text, piece.strip(), marks[name], typed)
+        text = _hidden_head(text, whole.strip(), marks[name])
+    for name, mark in marks.items():
+        text = text.replace(mark, name)
+    return text
+
+
+def _forms(value: str) -> set[str]:
+    """What a value may look like in a message: as Go, Python, a shell or an address writes it."""
+    found = set()
+    for plain in (value, value.strip(), " ".join(value.splitlines())):
+        go = json.dumps(plain, ensure_ascii=False)[1:-1]
+        found |= {plain, go, json.dumps(plain)[1:-1], json.dumps(go)[1:-1], repr(plain)[1:-1]}
+        found |= {shlex.quote(plain).strip("'"), quote(plain), quote(plain, ""), quote_plus(plain)}
+    return found
+
+
+def _hidden(text: str, form: str, mark: str, typed: str) -> str:
+    """`text` with `mark` in the place of `form`, in small letters or capitals.
+
+    typed: where it is inside a longer word, only if this was typed so; "" for everywhere.
+    """
+
+    def put(found: re.Match[str]) -> str:
+        before = "".join(takewhile(str.isalnum, reversed(text[: found.start()])))[::-1]
+        after = "".join(takewhile(str.isalnum, text[found.end() :]))
+        whole = before + found[0] + after
+        return mark if whole == found[0] or whole.lower() in typed else found[0]
+
+    if form.lower() not in text.lower():  # most are not, and may be long
+        return text
+    return re.sub(re.escape(form), put if typed else mark, text, flags=re.IGNORECASE)
+
+
+def _hidden_head(text: str, value: str, mark: str) -> str:
+    """`text` with `mark` in the place of the value's beginning where dots stand for the rest."""
+    for dots in reversed(list(re.finditer(r"…|\.{3}", text))):
+        end = dots.start()
+        for begin in re.finditer(re.escape(value[:_SHORTEST]), text[:end], re.IGNORECASE):
+            if value.lower().startswith(text[begin.start() : end].lower()):
+                text = text[: begin.start()] + mark + text[end:]
+                break
     return text

@@ -102,6 +102,10 @@ def _on_the_engine(api: APIClient, run: str) -> Iterator[tuple[str, str, Callabl
     for one in api.containers(all=True, filters=mine):
         name = (one.get("Names") or [one["Id"][:12]])[0].lstrip("/")
         yield "container", name, partial(api.remove_container, one["Id"], force=True, v=True)
+    # Others have the run's label from a container that somebody made an image of.
+    unfinished: dict[str, Any] = {"dangling": True, "label": [mine["label"], labels.UNFINISHED]}
+    for one in api.images(filters=unfinished):
+        yield "image", one["Id"], partial(api.remove_image, one["Id"])
     for one in api.networks(filters=mine):
         yield "network", one["Name"], partial(api.remove_network, one["Id"])
     for one in api.volumes(filters=mine).get("Volumes") or ():

@@ -106,9 +106,11 @@ class Base:
         try:
             self.make(work, parent, say)
             storage.sync_file(work / "rootfs.tar")
-            for old in folder.glob(f"{self.name.partition('/')[2]}-*.tar"):
-                old.unlink()
             (work / "rootfs.tar").rename(self.tar)
+            storage.sync_folder(folder)
+            for old in folder.glob(f"{self.name.partition('/')[2]}-*.tar"):
+                if old != self.tar:
+                    old.unlink()
         finally:
             shutil.rmtree(work, ignore_errors=True)
 

@@ -112,14 +112,17 @@ def move_in(guest: Guest, folder: Path) -> Guest:
     target = folder / guest.hash
     for name in ("guest.json", *guest.files.values()):
         storage.sync_file(guest.folder / name)
+    storage.sync_folder(guest.folder)
     if target.exists():
         # Machines that run hold the old files open; their overlays need the same bytes, though.
         old = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
         target.rename(old / "old")
         guest.folder.rename(target)
+        storage.sync_folder(folder)
         shutil.rmtree(old, ignore_errors=True)
     else:
         guest.folder.rename(target)
+        storage.sync_folder(folder)
     return Guest.load(target)
 
 

@@ -52,6 +52,7 @@ def fetch(say: Say, *, force: bool = False) -> Path:
         write(tree, part)
         storage.sync_file(part)
         part.replace(target)
+        storage.sync_folder(target.parent)
         say(f"LXC {versions['lxc']} is here: {target}")
     return target
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from course_magics.errors import OptionError, closest
-from course_magics.shell import Token, as_typed, is_flag, joined, tail
+from course_magics.shell import Token, as_typed, is_flag, joined, part
 from course_magics.units import read_bytes, read_seconds
 
 Kind = Literal["switch", "text", "list", "integer", "number", "bytes", "seconds"]
@@ -279,7 +279,7 @@ def _find_word(magic: Magic, tokens: list[str], cell: str | None) -> tuple[Word,
             f"{sign}: a word is missing",
             hint=f"type one of: {first}, …\n{magic.sign()} --help lists them all",
         )
-    typed, second = tokens[0], tokens[1] if len(tokens) > 1 else ""
+    typed, second = tokens[0], as_typed(tokens[1]) if len(tokens) > 1 else ""
     if words := sorted(group(magic, typed)):
         near = closest(second, words) if second else None
         raise OptionError(
@@ -292,7 +292,7 @@ def _find_word(magic: Magic, tokens: list[str], cell: str | None) -> tuple[Word,
     if near and not near.startswith("%"):
         near = f"{sign} {near}"
     raise OptionError(
-        f"{sign}: unknown word {typed!r}",
+        f"{sign}: unknown word {as_typed(typed)!r}",
         hint=f"did you mean {near}?" if near else f"{magic.sign()} --help lists the words",
     )
 
@@ -403,26 +403,26 @@ class _Reader:
         """The flags of one token: `--name[=value]`, `-abc`, `-nvalue`, `-n=value`."""
         if token.startswith("--"):
             name, equals, _ = token.partition("=")
-            yield self._known(name), name, tail(token, len(name) + 1) if equals else None
+            if name not in self.by_name:
+                shown = as_typed(part(token, 0, len(name)))
+                raise self._unknown(shown, closest(name, self.by_name))
+            yield self.by_name[name], name, part(token, len(name) + 1) if equals else None
             return
         if f"-{token.partition('=')[0]}" in self.by_name and token[:2] not in self.by_name:
-            raise self._unknown(token, f"-{token}")  # `-name` for `--name` is a common slip
+            shown = as_typed(token)
+            raise self._unknown(shown, f"-{shown}")  # `-name` for `--name` is a common slip
         for at, letter in enumerate(token[1:], start=2):
             name = f"-{letter}"
-            flag = self._known(name)
+            if name not in self.by_name:
+                raise self._unknown(f"-{as_typed(part(token, at - 1, at))}", None)
+            flag = self.by_name[name]
             if token.startswith("=", at):
-                yield flag, name, tail(token, at + 1)
+                yield flag, name, part(token, at + 1)
                 return
             if flag.kind != "switch" and token[at:]:
-                yield flag, name, tail(token, at)
+                yield flag, name, part(token, at)
                 return
             yield flag, name, None
-
-    def _known(self, name: str) -> Flag:
-        if name not in self.by_name:
-            near = closest(name, self.by_name) if name.startswith("--") else None
-            raise self._unknown(name, near)
-        return self.by_name[name]
 
     def _unknown(self, name: str, near: str | None) -> OptionError:
         if any(name in f.names.split() for f in self.magic.flags):
@@ -447,5 +447,5 @@ def _check_arguments(call: Call) -> None:
     if len(call.args) < least:
         raise OptionError(f"{call.sign}: too few arguments", hint=f"usage: {usage}")
     if most is not None and len(call.args) > most:
-        extra = "" if call.word.private else f": {' '.join(call.args[most:])}"
+        extra = "" if call.word.private else f": {' '.join(map(as_typed, call.args[most:]))}"
         raise OptionError(f"{call.sign}: too many arguments{extra}", hint=f"usage: {usage}")

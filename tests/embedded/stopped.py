@@ -16,6 +16,7 @@ import pytest
 
 from course_magics import engine
 from course_magics.engine import embedded
+from course_magics.engine.embedded import memory
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.prepare import Prepared
 
@@ -100,6 +101,7 @@ class Stopped:
         base = ["-u", "-f", "qcow2", "-F", "qcow2", "-b", place / "engine.qcow2"]
         subprocess.run(["qemu-img", "rebase", *base, files.disk], check=True)
         files.base.write_text(json.dumps({"folder": str(place)}))
+        memory.unmark(files)
         hardware = json.loads(files.saved_as.read_text())["hardware"]
         files.saved_as.write_text(json.dumps(hardware))
 

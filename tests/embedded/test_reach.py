@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.server
 import ipaddress
 import socket
@@ -16,7 +18,9 @@ import pytest
 
 from course_magics import engine, settings
 from course_magics.engine import embedded
-from course_magics.engine.embedded import client
+from course_magics.engine.embedded import client, guest_side
+from course_magics.engine.embedded.files import Files
+from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.errors import EngineError
 from tests.embedded.stopped import start
 
@@ -133,6 +137,31 @@ def test_only_what_is_allowed_is_let_through(
             api.close()
             embedded.stop()
             other.shutdown()
+
+
+def test_it_is_closed_before_dockerd_starts_containers_again(
+    state: Path, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the machine boots. The user's own start sets no rules here, so it was the machine's."""
+    start().close()  # so that there is a disk: a new one does not boot
+    embedded.stop()
+    Files.mine().saved_as.unlink()
+    engine.forget()
+    monkeypatch.setattr(guest_side, "guard", lambda reach: "true")
+    machine = Machine(Files.mine(), Settings(folders=False))
+
+    async def boot() -> list[str]:
+        await machine.start(print)
+        try:
+            assert machine.facts["start"] == "booting the machine"
+            with_rules = docker.DockerClient(f"unix://{machine.files.docker}", timeout=120)
+            with contextlib.closing(with_rules) as found:
+                place = f"10.0.2.2:{server.server_address[1]}"
+                return await asyncio.to_thread(ask, found, place)
+        finally:
+            await machine.stop(save=False)
+
+    assert asyncio.run(boot()) == ["ConnectionRefusedError"]
 
 
 @pytest.mark.parametrize("wrong", ["http", "0", "65536", "5000-6000"])

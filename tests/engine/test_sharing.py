@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from course_magics import engine, labels
 from course_magics.containers import steps
 from course_magics.containers.reap import reap
-from course_magics.course import left
+from course_magics.course import left, undo
 from course_magics.engine import contexts
 from course_magics.engine.namespaced import Namespaced, engine_beside
 from course_magics.errors import EngineError, OptionError
@@ -278,6 +278,59 @@ def test_a_build_that_ends_leaves_no_note(cell: Cell, fails: Fails, api: docker.
     notes = Path(os.environ["COURSE_STATE"]) / "builds"
     assert list(notes.iterdir()) == []
     assert api.containers(all=True) == []
+
+
+def nameless(api: docker.APIClient) -> int:
+    """How many images have no name, those of the engine's cache included."""
+    tags = [i["RepoTags"] or ["<none>:<none>"] for i in api.images(all=True)]
+    return tags.count(["<none>:<none>"])
+
+
+GETS_AS_FAR = "%%dockerfile -t built\nFROM course/busybox AS one\nRUN echo one > /1\n{}"
+FAILS = "FROM course/busybox\nRUN echo two > /2\nRUN exit 3"
+
+
+def test_what_a_failed_build_has_got_to_is_its_user_s(
+    cell: Cell, fails: Fails, api: docker.APIClient, student: Callable[[str], None]
+) -> None:
+    before = nameless(api)
+    student("ada")
+    for _ in range(2):
+        fails(GETS_AS_FAR.format(FAILS))
+    assert len(api.images(filters={"dangling": True})) == 2, "one for each stage, and no more"
+    assert len(left.things([])["images"]) == 2
+    student("bob")
+    assert left.things([])["images"] == []
+    cell("%engine clean")
+    assert nameless(api) > before, "they are ada's"
+    student("ada")
+    assert len(cell("%engine clean").result.removed["images"]) == 2
+    assert nameless(api) == before
+
+
+def test_it_goes_when_the_build_gets_further(
+    cell: Cell, fails: Fails, api: docker.APIClient
+) -> None:
+    fails(GETS_AS_FAR.format("RUN exit 3"))
+    (first,) = api.images(filters={"dangling": True})
+    fails(GETS_AS_FAR.format("RUN echo two > /2\nRUN exit 3"))
+    (second,) = api.images(filters={"dangling": True})
+    assert first["Id"] != second["Id"]
+    cell(GETS_AS_FAR.format("RUN echo two > /2\nRUN echo three > /3"))
+    assert api.images(filters={"dangling": True}) == []
+    assert cell("%engine clean").result.removed["images"] == ["built"]
+
+
+def test_it_goes_with_the_run_that_failed(
+    fails: Fails, api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = nameless(api)
+    monkeypatch.setenv("COURSE_RUN", "run-1")
+    fails(GETS_AS_FAR.format("RUN exit 3"))
+    assert undo.undo("run-2", None) == []
+    (gone,) = undo.undo("run-1", None)
+    assert gone.startswith("image sha256:")
+    assert nameless(api) == before
 
 
 # --- contexts ------------------------------------------------------------------------------------------

@@ -22,6 +22,16 @@ CELLS = (
     "%container run --rm -e PW={pw} --network no-such-net course/busybox true",
     "%container run --rm -e PW={pw} --memory={pw} course/busybox true",
     "%container run --rm --{pw} course/busybox true",
+    "%container run --rm --x{pw} course/busybox true",
+    "%container run --rm --network nosuch{pw} course/busybox true",
+    "%container run --rm --cap-add {pw} course/busybox true",
+    "%container run --rm --ulimit {pw} course/busybox true",
+    "%container run --rm --name _{pw} -v '/:{pw}' course/busybox true",
+    "%container run --rm -p {pw} course/busybox true",
+    "%container run --rm --device /dev/{pw} course/busybox true",
+    "%container run --rm --mount type=bind,source=/none/{pw},target=/x course/busybox true",
+    "%container run --rm --log-driver no{pw}s course/busybox true",
+    "%container run --rm --user no{pw} course/busybox true",
     "%container run --rm course/busybox {pw}",
     "%container run --rm course/busybox sh -c 'exit 3 # {pw}' --no-raise",
     "%container {pw}",
@@ -80,5 +90,5 @@ def test_no_cell_shows_a_value(
             "\n".join(getattr(result.error_in_exec, "lines", list)()),
             json.dumps([w.get_state() for w in made], default=str),
         ]
-        shown += [f"{cell}: {text}" for text in seen if PASSWORD in text]
+        shown += [f"{cell}: {text}" for text in seen if PASSWORD in text.lower()]
     assert not shown, "\n\n".join(shown)

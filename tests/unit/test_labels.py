@@ -92,6 +92,18 @@ def test_a_proc_of_another_namespace_tells_nothing() -> None:
 
 
 @as_root
+def test_another_time_namespace_s_owner_is_not_judged() -> None:
+    """It has the same pids, and its /proc says that every process began at another time."""
+    later = ["unshare", "--time", "--boottime", "1000", "--fork", "--kill-child"]
+    assert judged(labels.owner(), *later) == "False"
+    inside = telling(*later)
+    owner = next(inside)
+    assert not labels.is_orphan(owner)
+    assert labels.lives(owner) is None
+    assert next(inside, None) is None
+
+
+@as_root
 def test_another_user_s_owner_is_not_judged_under_hidepid() -> None:
     """The stranger's /proc shows nothing of ours: to him we look as if we had gone."""
     script = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'

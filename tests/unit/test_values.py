@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -52,11 +54,25 @@ def test_the_line_that_is_shown_has_no_value() -> None:
     assert _line(build) == "docker build -t x --build-arg PW={pw} -f - /a < CELL"
 
 
-def test_an_error_has_no_value(ip: InteractiveShell) -> None:
-    ip.user_ns["pw"] = "hunter2"
-    failed = ip.run_cell("%container run -e PW={pw} --memory=x{pw} course/busybox").error_in_exec
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run -e PW={pw} --memory=x{pw} course/busybox",
+        "run --x{pw} course/busybox",
+        "run --x{pair} course/busybox",
+        "run -i{pin} course/busybox",
+        "run{pw}",
+        "volume x{pw}",
+        "version x{pw}",
+        "run -o x-{pw} course/busybox",
+    ],
+)
+def test_an_error_has_no_value(ip: InteractiveShell, line: str) -> None:
+    ip.user_ns.update(pw="hunter2", pair="hunt=er2", pin="9hunter2")
+    failed = ip.run_cell(f"%container {line}").error_in_exec
     assert failed is not None
-    assert "hunter2" not in str(failed)
+    assert not re.search("hunt|-9", str(failed))
+    assert "{p" in str(failed)
 
 
 def test_what_ipython_brings_along_is_not_the_notebook_s(ip: InteractiveShell) -> None:

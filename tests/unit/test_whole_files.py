@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from course_magics import machines, runtime, storage
-from course_magics.engine.embedded import memory, prepare
+from course_magics.engine.embedded import client, memory, prepare
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.prepare import Prepared
 from course_magics.errors import CourseError, MachineError
-from course_magics.guest import bases, lxc
+from course_magics.guest import bases, build, lxc
 from course_magics.guest.model import FORMAT, Guest
 
 HARDWARE = {"memory_mb": 512, "cpus": 2, "kvm": False}
@@ -81,6 +81,77 @@ def test_a_snapshot_that_is_cut_off_is_not_taken(tmp_path: Path, name: str) -> N
     found = Prepared.newest()
     assert found is not None
     assert found.folder == whole.folder
+
+
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-utils")
+@pytest.mark.parametrize("less", [0, 1, 70_000, 400_000])
+def test_a_snapshot_of_0_1_0_that_is_cut_off_is_not_taken(tmp_path: Path, less: int) -> None:
+    """It noted no sizes; the disk's own tables say how long it is, the memory's nothing does."""
+    place = a_snapshot(tmp_path / "old").folder
+    note = place / "prepared.json"
+    known = json.loads(note.read_text())
+    known["sizes"].pop("engine.qcow2")
+    note.write_text(json.dumps(known))
+    words = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=full"]
+    subprocess.run([*words, place / "engine.qcow2", "1M"], check=True)
+    size = (place / "engine.qcow2").stat().st_size
+    os.truncate(place / "engine.qcow2", size - less)
+    if less:
+        with pytest.raises(MachineError, match="cut off") as caught:
+            Prepared.load(place)
+        assert "makes it again" in (caught.value.hint or "")
+        return
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    Prepared.load(place).keep_in(kept)
+    assert Prepared.load(kept, memory=False).data["sizes"]["engine.qcow2"] == size
+    note.write_text(json.dumps({**known, "sizes": {}}))
+    with pytest.raises(MachineError, match="nobody knows"):
+        Prepared.load(place)
+    Prepared.load(place, memory=False)
+
+
+def test_a_disk_of_0_1_0_needs_no_new_snapshot() -> None:
+    """It lies on that version's, which no new disk is made on."""
+    assert client._unprepared()
+    Files(prepare.own_folder()).disk.write_bytes(b"")
+    assert not client._unprepared()
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, list[str]]]:
+    """The folders whose names were written to the disk, and what they held then."""
+    found: list[tuple[Path, list[str]]] = []
+
+    def sync(folder: Path) -> None:
+        found.append((folder, sorted(entry.name for entry in folder.iterdir())))
+
+    monkeypatch.setattr(storage, "sync_folder", sync)
+    return found
+
+
+def test_what_the_cache_gets_has_its_name_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: list[tuple[Path, list[str]]]
+) -> None:
+    """A power cut afterwards leaves the new one or the old one."""
+    base = bases.Base(
+        "course/test", "", None, (), lambda work, parent, say: a_tar(work / "rootfs.tar") and None
+    )
+    monkeypatch.setattr(bases.Base, "hash", "1" * 16)
+    a_tar(bases.images_folder() / f"test-{'0' * 16}.tar")
+    tar = base.ensure_tar(print)
+    assert any(folder == tar.parent and tar.name in names for folder, names in synced)
+    assert [p.name for p in tar.parent.glob("*.tar")] == [tar.name]
+
+    monkeypatch.setattr(lxc, "unpack", lambda *rest: {"lxc": "1"})
+    monkeypatch.setattr(lxc, "write", lambda tree, target: a_tar(target))
+    tar = lxc.fetch(print)
+    assert any(folder == tar.parent and tar.name in names for folder, names in synced)
+
+    for _ in range(2):  # the second one takes the place of the first
+        synced.clear()
+        guest = build.move_in(a_guest(tmp_path / "made"), tmp_path)
+        assert any(folder == tmp_path and guest.hash in names for folder, names in synced)
 
 
 def a_tar(path: Path) -> Path:
@@ -170,8 +241,10 @@ def test_a_memory_counts_only_when_it_is_whole(tmp_path: Path) -> None:
         assert memory.of(files) is None
     files.saved_as.write_text(json.dumps({"hardware": HARDWARE, "size": 1000}))
     assert memory.of(files) == HARDWARE
-    files.saved_as.write_text(json.dumps(HARDWARE))
-    assert memory.of(files) == HARDWARE, "as 0.1.0 wrote it"
+    files.saved_as.write_text(json.dumps(HARDWARE))  # as 0.1.0 wrote it
+    assert memory.of(files) is None
+    files.saved.write_bytes(b"x" * 1000 + b"\0\x06\0\0\0\x02{}")
+    assert memory.of(files) == HARDWARE
     files.saved_as.write_text(json.dumps({"hardware": HARDWARE, "size": 1001}))
     assert memory.of(files) is None
 

@@ -1,9 +1,11 @@
 """A cell's line as words: as a shell splits it, with Python's values put in."""
 
 import copy
+import json
 import pickle
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from course_magics.errors import OptionError
 from course_magics.magics.words import quote_word, split
-from course_magics.shell import as_typed, is_flag, joined, quoted, said, tail
+from course_magics.shell import as_typed, is_flag, joined, part, quoted, said
 
 PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\\#\x0b\x0c\x1c\x1d\x1e\x1f"))
 
@@ -187,10 +189,56 @@ def test_a_shown_word_is_one_word_of_a_shell(word: str) -> None:
 def test_an_error_has_names_in_place_of_values() -> None:
     values = {"pw": 's3"cret', "image": "course/none", "opts": ["-e", "A=hidden"], "n": 3}
     words = split("-e PW={pw} {opts} -e N=$n {image} sh -c 'login $pw'", values)
-    text = 'bad "s3\\"cret" (s3"cret) for course/none: A=hidden, A=hiddenmost, status 3'
+    text = 'bad "s3\\"cret" (s3"cret) for course/none: A=hidden, status 3'
     assert said(text, words, {"course/none"}) == (
-        'bad "{pw}" ({pw}) for course/none: {opts}, A=hiddenmost, status 3'
+        'bad "{pw}" ({pw}) for course/none: {opts}, status 3'
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "shown"),
+    [
+        ("hunter2", "no network nosuchhunter2", "no network nosuch{pw}"),
+        ("hunter2", "a hunter2_default and a hunter20", "a {pw}_default and a {pw}0"),
+        ("hunter2", "unknown capability CAP_HUNTER2", "unknown capability CAP_{pw}"),
+        ("hunter2", "Hunter2: no such host", "{pw}: no such host"),
+        ("Zoë's key", r"got Zo\u00eb's key, Zo%C3%AB%27s+key", "got {pw}, {pw}"),
+        ("it's \"it\"", """'it'"'"'s "it"' as 'it\\'s "it"'""", "'{pw}' as '{pw}'"),
+        ('a"bcdef', r'{"message":"no a\\\"bcdef"}', '{"message":"no {pw}"}'),
+        ("hunter2\n", "nosuchhunter2", "nosuch{pw}"),
+        ("one line\nanother line", "no one line another line", "no {pw}"),
+        ("one line\nanother line", "bad flag: another line", "bad flag: {pw}"),
+        ("u:hunter2@host/x", 'invalid port ":hunter2@host" after host', None),
+        ("abcdef=ghi", "unknown flag: --xabcdef", "unknown flag: --x{pw}"),
+        ("hunter2-xyzzy", "task: bad nosuchhunter2-xy…", "task: bad nosuch{pw}…"),
+        ("hunter2-xyzzy", "hunthunter2... and so on...", "hunt{pw}... and so on..."),
+        # Short ones are part of many words; they are hidden where the word itself was typed.
+        ("test", "no nosuchtest, TEST or CAP_TEST in latest", "no nosuch{pw}, {pw} or CAP_{pw} in latest"),
+        ("true", "takes true or false", "takes true or false"),
+        ("abc", "abc", "abc"),
+    ],
+)  # fmt: skip
+def test_an_error_has_no_value_in_any_form(value: str, text: str, shown: str | None) -> None:
+    words = split("-e a={pw} nosuch{pw} --x{pw} b", {"pw": value})
+    found = said(text, words)
+    assert found == shown or (shown is None and "hunter2" not in found)
+
+
+def test_a_name_is_not_searched_for_other_values() -> None:
+    words = split("-e {token} -e {t}", {"token": "first-secret", "t": "token"})
+    assert said("first-secret, token", words) == "{token}, {t}"
+
+
+@given(
+    st.text("abcXYZ019_é'\"\\", min_size=6, max_size=12),
+    st.sampled_from([str, str.upper, str.lower, repr, json.dumps, shlex.quote]),
+    st.text("qw-_ /", max_size=4),
+)
+def test_no_message_has_a_long_value(value: str, form: Callable[[str], str], around: str) -> None:
+    words = split("-e PW={pw}", {"pw": value})
+    shown = said(f"bad {around}{form(value)}{around} value", words).lower()
+    assert value.lower() not in shown
+    assert "{pw}" in shown
 
 
 @pytest.mark.parametrize(
@@ -199,7 +247,7 @@ def test_an_error_has_names_in_place_of_values() -> None:
 )
 def test_the_rest_of_a_word_knows_how_it_was_typed(line: str, at: int, typed: str) -> None:
     (word,) = split(line, {"pw": "hunter2", "opt": "eA=hunter2"})
-    rest = tail(word, at)
+    rest = part(word, at)
     assert rest == str(word)[at:]
     assert as_typed(rest) == typed
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from course_magics import labels
+from course_magics import engine, labels
 from course_magics.containers import steps
 from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
@@ -66,14 +68,40 @@ def build(
     reader = _Reader(api, result, moved, len(_labels(options)))
     try:
         reader.read(events(response.raw.stream(decode_content=False)))
+        _label_what_is_left(api, reader.made, set())
     except Failure:
         reader.step_removed()
+        _label_what_is_left(api, reader.made, set(reader.last.values()))
         raise
     except BaseException:  # ■, or the engine has gone: its step's container may stay
         steps.abandon(reader.container)
         raise
     finally:
         response.close()  # an interrupted build ends when nobody listens any more
+
+
+def _label_what_is_left(api: APIClient, made: set[str], ends: set[str]) -> None:
+    """Whose the images without a name are that a failed build has got to.
+
+    The engine keeps them as its cache and puts the build's labels on its last step only. So each
+    gets a labelled one on top, without a layer: with that one it is found and removed. made: what
+    the build has gone through. ends: where it has stopped; labels that lie elsewhere go.
+    """
+    from docker.errors import APIError
+
+    if not made or engine.current().is_podman:
+        return
+    words = " ".join(f"{key}={json.dumps(value)}" for key, value in labels.unfinished().items())
+    # The build's own end is what is told, whatever happens here.
+    with contextlib.suppress(APIError, OSError):
+        for image in api.images(filters={"dangling": True}):
+            if labels.UNFINISHED in (image.get("Labels") or {}):
+                if image.get("ParentId") in made - ends:
+                    api.remove_image(image["Id"], noprune=True)
+            elif image["Id"] in ends:
+                text = f"FROM {image['Id']}\nLABEL {words}\n"
+                for _ in api.build(fileobj=BytesIO(text.encode()), rm=True, forcerm=True):
+                    pass
 
 
 def _params(options: BuildOptions) -> dict[str, Any]:
@@ -131,6 +159,9 @@ class _Reader:
         self.cached = False
         self.base = self.container = ""
         self.parent_size: dict[int, int] = {}
+        #: The images of its steps, and the last one of each stage.
+        self.made: set[str] = set()
+        self.last: dict[int, str] = {}
 
     def read(self, found: Iterator[dict[str, Any]]) -> None:
         for event in found:
@@ -213,7 +244,8 @@ class _Reader:
         step = self.step
         if step is None:
             return
-        size = int(self.api.inspect_image(image)["Size"])
+        found = self.api.inspect_image(image)
+        size = int(found["Size"])
         stage = step.instruction.stage
         if step.instruction.keyword == "FROM":
             step.size = size
@@ -221,6 +253,8 @@ class _Reader:
         else:
             step.size = max(size - self.parent_size.get(stage, 0), 0)
             step.end("cached" if self.cached else "built")
+            self.made.add(found["Id"])
+            self.last[stage] = found["Id"]
         self.parent_size[stage] = size
 
     def _fail(self, event: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from course_magics import storage
 from course_magics.containers.compose import program
 from course_magics.errors import EngineError
 
@@ -39,7 +40,9 @@ def fetch(say: Callable[[str], None], *, force: bool = False, docker: bool = Fal
             part = target.with_suffix(".part")
             shutil.copyfile(found, part)
             part.chmod(0o755)
+            storage.sync_file(part)
             part.replace(target)
+            storage.sync_folder(target.parent)
             say(f"{package} is here: {target}")
 
 

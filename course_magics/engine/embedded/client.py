@@ -41,10 +41,9 @@ def lacks() -> list[str]:
 
 
 def _unprepared() -> bool:
-    """Whether a start lacks a snapshot. A disk that is there has what it needs."""
-    own = own_folder()  # looked at without making it
-    kept = (own / "engine.qcow2").exists() and (own / "base").exists()
-    return not kept and Prepared.newest() is None
+    """Whether a start lacks a snapshot. A disk that is there lies on its own, or is put aside."""
+    there = (own_folder() / "engine.qcow2").exists()  # looked at without making the folder
+    return not there and Prepared.newest() is None
 
 
 class Lease:

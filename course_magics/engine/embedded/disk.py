@@ -71,7 +71,9 @@ def _begin(files: Files, say: Say) -> tuple[Prepared, Path]:
     draft = files.disk.with_name(".engine.qcow2.new")
     draft.unlink(missing_ok=True)
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", _name(files, base), draft])
+    storage.sync_file(draft)
     draft.rename(files.disk)
+    storage.sync_folder(files.folder)
     return base, prepared.state
 
 
@@ -84,6 +86,7 @@ def _keep(prepared: Prepared, files: Files, say: Say) -> Prepared:
         storage.sync_folder(draft)
         shutil.rmtree(files.own_base, ignore_errors=True)
         draft.rename(files.own_base)
+        storage.sync_folder(files.folder)
         base = Prepared.load(files.own_base, memory=False)
     except OSError as error:
         if error.errno not in _NO_ROOM:

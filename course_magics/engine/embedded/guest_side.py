@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import shlex
 import uuid
+from importlib.resources import files
 from pathlib import Path
 
 from course_magics.engine.embedded.hardware import MOUNT_TAG
@@ -28,7 +28,6 @@ _SYSTEM = frozenset(
 )
 #: Where all of this computer is mounted in the machine, and each shared folder from there.
 _ALL = "/run/computer"
-_GUARDED = "/dev/shm/course-guard"
 _OPTIONS = "trans=virtio,version=9p2000.L,msize=512000,cache=mmap,access=any"
 
 
@@ -63,55 +62,13 @@ def share() -> str:
 
 
 def guard(reach: str) -> str:
-    """A script: what listens on this computer's 127.0.0.1 is out of reach, but for the ports named.
+    """A script: nothing on this computer's 127.0.0.1 is in reach, but for the ports in `reach`.
 
-    QEMU's user network leads 10.0.2.2, and any other address of its own, to 127.0.0.1: a container
-    would reach the notebook server. Its name server answers, and nothing else of what 10.0.2.3
-    stands for. reach: port numbers, or "all". The rules go with the memory, so they are set once.
+    reach: port numbers, or "all". The machine has the same script and runs it as it boots; one
+    that an older version has made has none, so this is the whole.
     """
-    known = hashlib.sha256(f"1 {reach}".encode()).hexdigest()
-    ports = [f"-p {p} --dport {n}" for n in reach.split() if n != "all" for p in ("tcp", "udp")]
-    four = [
-        # Connections from before the first rule are unknown to conntrack: this one's, for instance.
-        "-p tcp ! --syn -j RETURN",
-        "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
-        "-d 10.0.2.3 -p udp --dport 53 -j RETURN",
-        "-d 10.0.2.3 -p tcp --dport 53 -j RETURN",
-        "-p udp --dport 67 -j RETURN",
-        *(f"-d 10.0.2.2 {port} -j RETURN" for port in ports),
-        "-p tcp -j REJECT --reject-with tcp-reset",
-        "-j REJECT",
-    ]
-    six = [
-        "-p tcp ! --syn -j RETURN",
-        "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
-        "-p ipv6-icmp -j RETURN",
-        "-d fec0::3 -p udp --dport 53 -j RETURN",
-        "-d fec0::3 -p tcp --dport 53 -j RETURN",
-        "-j REJECT",
-    ]
-    if reach == "all":
-        four = six = []
-    return f"""
-[ "$(cat {_GUARDED} 2>/dev/null)" = {known} ] || {{
-# The rule for what the machine itself sends stays when the others change.
-out='-A OUTPUT ! -o lo'; [ ! -e {_GUARDED} ] || out='#'
-iptables-restore -w --noflush <<END || exit 1
-{_table(four, "10.0.2.0/24")}
-END
-ip6tables-restore -w --noflush <<END || echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6
-{_table(six, "fec0::/64")}
-END
-echo {known} > {_GUARDED}
-}}"""
-
-
-def _table(rules: list[str], network: str) -> str:
-    """The rules for what goes to `network`, where dockerd looks first (it makes no such chain)."""
-    lines = ["*filter", ":COURSE - [0:0]", ":DOCKER-USER - [0:0]"]
-    lines += [f"-A COURSE {rule}" for rule in rules]
-    lines += [f"-A DOCKER-USER -d {network} -j COURSE", "-A DOCKER-USER -j RETURN"]
-    return "\n".join([*lines, f"$out -d {network} -j COURSE", "COMMIT"])
+    text = (files("course_magics.engine.embedded") / "inside/guard.sh").read_text("utf-8")
+    return f"sh -s -- {shlex.join(reach.split())} <<'GUARD'\n{text}GUARD"
 
 
 #: Undoes the shared folders, since QEMU cannot save a machine that has them mounted.

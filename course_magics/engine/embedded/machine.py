@@ -78,27 +78,24 @@ class Machine:
             prepared, fresh = await asyncio.to_thread(disk.settle, self.files, tell)
             guest = prepared.guest
         try:
+            saved = None
             if fresh is None and prepared is not None:
-                await asyncio.to_thread(self._mark)
-            await self._start(say, prepared, guest, fresh)
+                saved = await asyncio.to_thread(memory.ready, self.files)
+            await self._start(say, prepared, guest, fresh, saved or {})
         except BaseException:
             await self._kill()
             if fresh is not None:  # there is nothing on it yet, and it took no key of the user's
                 self.files.forget()
-            elif prepared is not None:
-                with contextlib.suppress(MachineError):  # the next start tries it again
-                    memory.go_back(self.files)
             raise
 
-    def _mark(self) -> None:
-        memory.go_back(self.files)  # from a start that was cut off
-        if memory.of(self.files) is not None:
-            memory.mark(self.files)
-
     async def _start(
-        self, say: Say, prepared: Prepared | None, guest: Guest, fresh: Path | None
+        self,
+        say: Say,
+        prepared: Prepared | None,
+        guest: Guest,
+        fresh: Path | None,
+        saved: dict[str, Any],
     ) -> None:
-        saved = memory.of(self.files) or {}
         self._hardware = {
             "memory_mb": self.settings.memory or MEMORY_MB,
             "cpus": self.settings.cpus or CPUS,

@@ -1,14 +1,18 @@
 """The memory that an engine has saved: it goes with the disk as it was then, and with no other.
 
-A start that loads it marks the disk first, by a snapshot inside the image. Where that start fails,
-the disk goes back to the mark, and the memory is as good as before.
+The disk is marked then, by a snapshot inside the image whose name is written down with the memory.
+Before the memory is loaded, the disk goes back to that mark: a start that fails may be tried again.
+A memory without its mark, and a mark without its memory, count for nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from course_magics import storage
@@ -20,6 +24,8 @@ from course_magics.guest.qmp import Qmp
 from course_magics.patience import until
 
 _MARK = "saved"
+#: The last part of what QEMU writes: a description as JSON, behind this byte and its length.
+_DESCRIPTION, _LONGEST = b"\x06", 1 << 20
 #: What QEMU says of a memory that it cannot load, in any of its versions; other messages are about
 #: something else, such as a port or the memory of this computer.
 _DOES_NOT_FIT = (
@@ -39,15 +45,37 @@ def does_not_fit(words: str) -> bool:
 
 
 def of(files: Files) -> dict[str, Any] | None:
-    """The hardware of the memory that can be loaded; None where there is none, or not all of it."""
-    with contextlib.suppress(OSError, ValueError):
-        said = storage.read_json(files.saved_as)
-        if said is not None:
-            size = files.saved.stat().st_size
-            # Version 0.1.0 wrote the hardware alone.
-            if size == said.get("size", size):
-                return dict(said.get("hardware", said))
+    """The hardware of the memory that is there; None where there is none, or not all of it."""
+    note = _note(files)
+    return None if note is None else dict(note["hardware"])
+
+
+def _note(files: Files) -> dict[str, Any] | None:
+    """What is written down of a memory that is whole: hardware, size, mark."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        note = storage.read_json(files.saved_as)
+        if note is None:
+            return None
+        if "hardware" not in note:  # version 0.1.0 wrote the hardware alone
+            return {"hardware": note} if _is_whole(files.saved) else None
+        if note["size"] == files.saved.stat().st_size:
+            return note
     return None
+
+
+def _is_whole(memory: Path) -> bool:
+    """Whether a memory of unknown size has its end. Raises OSError."""
+    with memory.open("rb") as file:
+        file.seek(max(0, memory.stat().st_size - _LONGEST))
+        end = file.read()
+    at = end.find(_DESCRIPTION)
+    while at >= 0:
+        description = end[at + 5 :]
+        if int.from_bytes(end[at + 1 : at + 5], "big") == len(description) > 0:
+            with contextlib.suppress(ValueError):
+                return isinstance(json.loads(description), dict)
+        at = end.find(_DESCRIPTION, at + 1)
+    return False
 
 
 def save(qmp: Qmp, files: Files, hardware: dict[str, Any], patience: float) -> Callable[[], None]:
@@ -79,39 +107,53 @@ def save(qmp: Qmp, files: Files, hardware: dict[str, Any], patience: float) -> C
         storage.sync_file(new)
         files.saved_as.unlink(missing_ok=True)
         new.replace(files.saved)
-        storage.write_json(
-            files.saved_as, {"hardware": hardware, "size": files.saved.stat().st_size}
-        )
+        _mark(files, hardware)
 
     return count
 
 
-def mark(files: Files) -> None:
-    """Before it is loaded: remember the disk as it is. Raises MachineError."""
-    _unmark(files)
-    run(["qemu-img", "snapshot", "-c", _MARK, files.disk])
+def ready(files: Files) -> dict[str, Any] | None:
+    """Before a start: the disk as it was when the memory was saved, and the memory's hardware.
 
-
-def go_back(files: Files) -> None:
-    """The disk as it was at the mark, where it has one. Raises MachineError."""
-    if _marked(files):
-        if of(files) is not None:
-            run(["qemu-img", "snapshot", "-a", _MARK, files.disk])
-        _unmark(files)
+    None where no memory goes with this disk. Raises MachineError.
+    """
+    note, marks = _note(files), _marks(files)
+    if note is not None and "mark" not in note and not marks:  # older versions made none
+        note = {**note, "mark": _mark(files, note["hardware"])}
+    elif note is not None and note.get("mark") in marks:
+        run(["qemu-img", "snapshot", "-a", note["mark"], files.disk])
+    else:
+        note = None
+    unmark(files, but="" if note is None else note["mark"])
+    return None if note is None else dict(note["hardware"])
 
 
 def forget(files: Files, qmp: Qmp) -> None:
     """The run has begun, and its disk goes its own way: the memory is of no use any more."""
+    note = _note(files)
     files.saved_as.unlink(missing_ok=True)
-    with contextlib.suppress(MachineError):  # not marked
-        qmp.command("blockdev-snapshot-delete-internal-sync", device="disk0", name=_MARK)
+    storage.sync_folder(files.folder)
+    if note is not None and "mark" in note:
+        with contextlib.suppress(MachineError):  # then the next start removes it: no memory has it
+            qmp.command("blockdev-snapshot-delete-internal-sync", device="disk0", name=note["mark"])
     files.saved.unlink(missing_ok=True)
 
 
-def _marked(files: Files) -> bool:
-    return any(found["name"] == _MARK for found in look(files.disk).get("snapshots", ()))
+def unmark(files: Files, but: str = "") -> None:
+    """Remove the marks of memories that have gone. but: one that stays. Raises MachineError."""
+    for name in _marks(files) - {but}:
+        run(["qemu-img", "snapshot", "-d", name, files.disk])
 
 
-def _unmark(files: Files) -> None:
-    if _marked(files):
-        run(["qemu-img", "snapshot", "-d", _MARK, files.disk])
+def _marks(files: Files) -> set[str]:
+    found = (str(one["name"]) for one in look(files.disk).get("snapshots", ()))
+    return {name for name in found if name.startswith(_MARK)}
+
+
+def _mark(files: Files, hardware: dict[str, Any]) -> str:
+    """Mark the disk and write down what goes with it. Raises MachineError, OSError."""
+    name = f"{_MARK}-{secrets.token_hex(4)}"
+    run(["qemu-img", "snapshot", "-c", name, files.disk])
+    size = files.saved.stat().st_size
+    storage.write_json(files.saved_as, {"hardware": hardware, "size": size, "mark": name})
+    return name

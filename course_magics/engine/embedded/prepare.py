@@ -12,6 +12,7 @@ import hashlib
 import json
 import secrets
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -33,7 +34,7 @@ from course_magics.guest.debs import unpack
 from course_magics.guest.images import IMAGES
 from course_magics.guest.launch import Machine as Booted
 from course_magics.guest.model import Guest, check_size, duplicate
-from course_magics.guest.procs import Say, run
+from course_magics.guest.procs import Say, need, run
 from course_magics.terminal import say
 
 #: Counted up when the way of making it changes without any of its inputs.
@@ -51,6 +52,7 @@ _OWN = "/usr/local/lib/course"
 _PLACES = {
     "course-engine.sh": (INIT, 0o755),
     "crun.sh": (f"{_OWN}/bin/crun", 0o755),
+    "guard.sh": (f"{_OWN}/bin/guard", 0o755),
     "containerd.toml": (f"{_OWN}/containerd.toml", 0o644),
     "sshd.conf": ("/etc/ssh/sshd_config.d/course.conf", 0o644),
 }
@@ -78,11 +80,15 @@ class Prepared:
             raise MachineError(f"no snapshot of an engine in {folder}", hint=_AGAIN)
         found = cls(folder, data)
         Guest.load(folder)
-        for file in (found.disk, found.state) if memory else (found.disk,):
+        sizes = data.setdefault("sizes", {})
+        for file in (found.state, found.disk) if memory else (found.disk,):
             if not file.is_file():
                 raise MachineError(f"the snapshot in {folder} lacks {file.name}", hint=_AGAIN)
-            # Version 0.1.0 did not note them.
-            check_size(file, data.get("sizes", {}).get(file.name), hint=_AGAIN)
+            if file.name not in sizes:  # version 0.1.0 did not note them
+                if file == found.state:
+                    raise MachineError(f"nobody knows whether {file} is whole", hint=_AGAIN)
+                sizes[file.name] = _checked_size(file)
+            check_size(file, sizes[file.name], hint=_AGAIN)
         return found
 
     @classmethod
@@ -136,6 +142,17 @@ class Prepared:
     def key(self) -> Path:
         """Only older ones have it."""
         return self.folder / "key"
+
+
+def _checked_size(disk: Path) -> int:
+    """How long a disk has to be, by its own tables. MachineError where these are not whole."""
+    words = [need("qemu-img"), "check", "-U", "-f", "qcow2", "--output=json", str(disk)]
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    with contextlib.suppress(ValueError, KeyError):
+        found = json.loads(done.stdout)
+        if not found.get("corruptions") and not found["check-errors"]:
+            return int(found["image-end-offset"])
+    raise MachineError(f"{disk} is cut off", detail=done.stderr.strip()[-500:], hint=_AGAIN)
 
 
 def wanted_hash() -> str | None:
@@ -290,6 +307,7 @@ async def _first_run(guest: Guest, files: Files, say: Say) -> dict[str, Any]:
     hardware = memory.of(files)
     if hardware is None:
         raise MachineError("the machine's memory could not be saved")
+    memory.unmark(files)  # nothing is written to this disk any more
     return hardware
 
 

@@ -33,6 +33,8 @@ sysctl -q -w net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1 \
     net.ipv4.ping_group_range="0 2147483647" net.ipv4.ip_local_port_range="61000 65535"
 hostname -F /etc/hostname
 ulimit -n 65536
+# Before anybody can log in, who then sets it with the ports that are allowed.
+/usr/local/lib/course/bin/guard
 # Who may log in, the agent is told by the user who started this machine. Before that it is nobody.
 # Where the user's key was damaged, the kernel's command line says so, which only that user writes.
 { [ -s /etc/course/authorized_keys ] && ! grep -qw course.rekey /proc/cmdline; } || for port in /dev/vport*p1; do
@@ -44,7 +46,9 @@ cd /
 # On a full disk dockerd does not start, and then nothing could be removed either.
 [ "$(df -k --output=avail / | tail -n 1)" -gt 16384 ] || rm -f /var/lib/course-room
 containerd --config /usr/local/lib/course/containerd.toml </dev/null >/var/log/containerd.log 2>&1 &
-until [ -S /run/containerd/containerd.sock ]; do sleep 0.05; done
+# Containers that are to be started again reach nothing that they should not: where the rules could not be set,
+# dockerd waits until whoever started the machine has set them.
+until [ -S /run/containerd/containerd.sock ] && [ -e /dev/shm/course-guard ]; do sleep 0.05; done
 while :; do
     # Published ports need no process each: QEMU's network passes them on.
     dockerd -H unix:///var/run/docker.sock --containerd /run/containerd/containerd.sock \
