@@ -33,7 +33,10 @@ _MOST = 12
 
 @dataclass
 class Round:
-    """One fault and what came of it. broken: the promises that did not hold."""
+    """One fault and what came of it. broken: the promises that did not hold.
+
+    struck: False where there was nothing to strike (no vagrant in a cell that reads a file).
+    """
 
     number: int
     world: str
@@ -41,6 +44,7 @@ class Round:
     cell: str
     outcome: str
     seconds: float
+    struck: bool = True
     told: bool = False
     broken: list[str] = field(default_factory=list)
 
@@ -91,6 +95,7 @@ def campaign(args: argparse.Namespace, chance: random.Random) -> Iterator[Round]
             done = one(number, place, chance.choice(choice), args.limit)
             line = (
                 f"{number:4} {done.world:9} {done.fault:32} {done.outcome:7} {done.seconds:6.1f} s"
+                + ("" if done.struck else " (struck nothing)")
             )
             print(line + "".join(f"\n     ✘ {b}" for b in done.broken), flush=True)
             yield done
@@ -106,7 +111,7 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
     if not fault.between:
         kernel.begin(code)
         time.sleep(chance.uniform(0, 3))
-    with fault.strike(place):
+    with fault.strike(place) as struck:
         # What was running ends by itself, or with an error: while the fault lasts, or after it.
         if fault.between:
             code, hit = "", Cell("", status="ok")
@@ -133,7 +138,7 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
     broken += _left(place, kind)
     if number % _MORE == 0 and kind == "engine" and len(place.kept) < _MOST:
         broken += [f"{c.code}: {c.error}" for c in place.keep_something() if c.status != "ok"]
-    return Round(number, place.name, fault.name, code, hit.status, seconds, told, broken)
+    return Round(number, place.name, fault.name, code, hit.status, seconds, struck, told, broken)
 
 
 def _shown(cell: Cell, which: str) -> list[str]:
@@ -153,7 +158,7 @@ def _to_type(cell: Cell) -> list[str]:
 
 
 def _left(place: World, kind: str) -> list[str]:
-    """Foreground containers and processes of kernels that have gone."""
+    """Foreground containers and processes of kernels that have ended."""
     found = place.strays()
     if kind == "engine":
         cell = place.kernel().run(
@@ -172,12 +177,14 @@ def report(rounds: list[Round]) -> int:
         worst = max(r.seconds for r in mine)
         told = sum(r.told for r in mine)
         bad = sum(bool(r.broken) for r in mine)
+        struck = sum(r.struck for r in mine)
         print(
-            f"{name:32} {len(mine):4} times, next cell at most {worst:5.1f} s, "
+            f"{name:32} {len(mine):4} times, {struck} struck, next cell at most {worst:5.1f} s, "
             f"{told} told, {bad} broken"
         )
     bad = sum(bool(r.broken) for r in rounds)
-    print(f"\n{len(rounds)} faults, {bad} with a broken promise")
+    struck = sum(r.struck for r in rounds)
+    print(f"\n{len(rounds)} faults, {struck} of them struck, {bad} with a broken promise")
     return int(bool(bad))
 
 
