@@ -35,6 +35,7 @@ _MOST = 12
 class Round:
     """One fault and what came of it. broken: the promises that did not hold.
 
+    seconds: of the next cell. whole: of the fault and all that was looked at.
     struck: False where there was nothing to strike (no vagrant in a cell that reads a file).
     """
 
@@ -44,6 +45,7 @@ class Round:
     cell: str
     outcome: str
     seconds: float
+    whole: float
     struck: bool = True
     told: bool = False
     broken: list[str] = field(default_factory=list)
@@ -94,18 +96,21 @@ def campaign(args: argparse.Namespace, chance: random.Random) -> Iterator[Round]
                 continue
             done = one(number, place, chance.choice(choice), args.limit)
             line = (
-                f"{number:4} {done.world:9} {done.fault:32} {done.outcome:7} {done.seconds:6.1f} s"
-                + ("" if done.struck else " (struck nothing)")
+                f"{number:4} {done.world:9} {done.fault:32} {done.outcome:7} "
+                f"{done.seconds:6.1f} s of {done.whole:4.0f}"
             )
+            if not done.struck:
+                line += " (struck nothing)"
             print(line + "".join(f"\n     ✘ {b}" for b in done.broken), flush=True)
             yield done
 
 
 def one(number: int, place: World, fault: Fault, limit: float) -> Round:
     """One fault, and all that is looked at after it."""
-    chance = place.chance
+    chance, first = place.chance, time.monotonic()
     kind = "machine" if place.name == "machine" else "engine"
-    code = chance.choice(CELLS[kind]).replace("NAME", f"c{number}")
+    code = chance.choice([c for c in CELLS[kind] if re.search(fault.cells, c)])
+    code = code.replace("NAME", f"c{number}")
     broken: list[str] = []
     kernel = place.kernel()
     if not fault.between:
@@ -138,7 +143,10 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
     broken += _left(place, kind)
     if number % _MORE == 0 and kind == "engine" and len(place.kept) < _MOST:
         broken += [f"{c.code}: {c.error}" for c in place.keep_something() if c.status != "ok"]
-    return Round(number, place.name, fault.name, code, hit.status, seconds, struck, told, broken)
+    whole = time.monotonic() - first
+    return Round(
+        number, place.name, fault.name, code, hit.status, seconds, whole, struck, told, broken
+    )
 
 
 def _shown(cell: Cell, which: str) -> list[str]:

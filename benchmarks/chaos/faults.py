@@ -34,6 +34,8 @@ class Fault:
     strike: Callable[[World], contextlib.AbstractContextManager[bool]]
     #: Whether it happens between two cells, and not in the middle of one.
     between: bool = False
+    #: A pattern of the cells in whose middle it happens: others start nothing that it could strike.
+    cells: str = ""
 
 
 def _signal(world: World, name: str, number: int) -> bool:
@@ -169,18 +171,22 @@ def _two_kernels(world: World) -> Iterator[bool]:
     yield True
 
 
-_ENGINES = ("embedded", "docker")
+#: The cells that start ssh, and those that start vagrant (machines/live.py reads states itself).
+_SSH = "ssh"
+_VAGRANT = "reload|halt|snapshot|suspend"
 FAULTS = (
     Fault("kill -9 of the kernel", ("embedded", "docker", "machine"), _kernel_killed),
     Fault("kill -9 of the keeper", ("embedded",), _killed("keeper")),
     Fault("kill -9 of QEMU", ("embedded",), _killed("qemu")),
-    Fault("kill -9 of ssh", ("embedded", "machine"), _killed("ssh")),
+    Fault("kill -9 of ssh", ("embedded",), _killed("ssh")),
+    Fault("kill -9 of ssh", ("machine",), _killed("ssh"), cells=_SSH),
     Fault("kill -9 of dockerd", ("docker",), _dockerd_killed),
-    Fault("kill -9 of vagrant", ("machine",), _killed("vagrant")),
+    Fault("kill -9 of vagrant", ("machine",), _killed("vagrant"), cells=_VAGRANT),
     Fault("kill -9 of the machine's QEMU", ("machine",), _killed("machine")),
     Fault("SIGSTOP of the keeper", ("embedded",), _stopped("keeper")),
     Fault("SIGSTOP of QEMU", ("embedded",), _stopped("qemu")),
-    Fault("SIGSTOP of ssh", ("embedded", "machine"), _stopped("ssh")),
+    Fault("SIGSTOP of ssh", ("embedded",), _stopped("ssh")),
+    Fault("SIGSTOP of ssh", ("machine",), _stopped("ssh"), cells=_SSH),
     Fault("SIGSTOP of dockerd", ("docker",), _stopped("dockerd")),
     Fault("SIGSTOP of the machine's QEMU", ("machine",), _stopped("machine")),
     Fault("this computer's disk is full", ("embedded", "docker"), _host_full),
