@@ -49,6 +49,8 @@ class Round:
     struck: bool = True
     told: bool = False
     broken: list[str] = field(default_factory=list)
+    #: The errors that the cells showed: what a reader would have seen, to be read by one.
+    said: list[str] = field(default_factory=list)
 
 
 def main() -> int:
@@ -125,11 +127,13 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
         else:
             hit = kernel.end()
             broken += _shown(hit, "the cell that it struck")
+    said = [hit.trace] if hit.trace else []
     begun = time.monotonic()
     cell = place.kernel().run(NEXT[kind])
     told = False
     if cell.status == "error" and cell.says_what_to_type:
         told = True
+        said.append(cell.trace)
         broken += _shown(cell, "the next cell")
         for typed in _to_type(cell):
             place.kernel().run(typed)
@@ -145,7 +149,7 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
         broken += [f"{c.code}: {c.error}" for c in place.keep_something() if c.status != "ok"]
     whole = time.monotonic() - first
     return Round(
-        number, place.name, fault.name, code, hit.status, seconds, whole, struck, told, broken
+        number, place.name, fault.name, code, hit.status, seconds, whole, struck, told, broken, said
     )
 
 
