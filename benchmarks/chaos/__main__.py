@@ -33,7 +33,11 @@ _MOST = 12
 
 @dataclass
 class Round:
-    """One fault and what came of it. broken: the promises that did not hold."""
+    """One fault and what came of it. broken: the promises that did not hold.
+
+    seconds: of the next cell. whole: of the fault and all that was looked at.
+    struck: False where there was nothing to strike (no vagrant in a cell that reads a file).
+    """
 
     number: int
     world: str
@@ -41,8 +45,12 @@ class Round:
     cell: str
     outcome: str
     seconds: float
+    whole: float
+    struck: bool = True
     told: bool = False
     broken: list[str] = field(default_factory=list)
+    #: The errors that the cells showed: what a reader would have seen, to be read by one.
+    said: list[str] = field(default_factory=list)
 
 
 def main() -> int:
@@ -90,23 +98,27 @@ def campaign(args: argparse.Namespace, chance: random.Random) -> Iterator[Round]
                 continue
             done = one(number, place, chance.choice(choice), args.limit)
             line = (
-                f"{number:4} {done.world:9} {done.fault:32} {done.outcome:7} {done.seconds:6.1f} s"
+                f"{number:4} {done.world:9} {done.fault:32} {done.outcome:7} "
+                f"{done.seconds:6.1f} s of {done.whole:4.0f}"
             )
+            if not done.struck:
+                line += " (struck nothing)"
             print(line + "".join(f"\n     ✘ {b}" for b in done.broken), flush=True)
             yield done
 
 
 def one(number: int, place: World, fault: Fault, limit: float) -> Round:
     """One fault, and all that is looked at after it."""
-    chance = place.chance
+    chance, first = place.chance, time.monotonic()
     kind = "machine" if place.name == "machine" else "engine"
-    code = chance.choice(CELLS[kind]).replace("NAME", f"c{number}")
+    code = chance.choice([c for c in CELLS[kind] if re.search(fault.cells, c)])
+    code = code.replace("NAME", f"c{number}")
     broken: list[str] = []
     kernel = place.kernel()
     if not fault.between:
         kernel.begin(code)
         time.sleep(chance.uniform(0, 3))
-    with fault.strike(place):
+    with fault.strike(place) as struck:
         # What was running ends by itself, or with an error: while the fault lasts, or after it.
         if fault.between:
             code, hit = "", Cell("", status="ok")
@@ -115,11 +127,13 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
         else:
             hit = kernel.end()
             broken += _shown(hit, "the cell that it struck")
+    said = [hit.trace] if hit.trace else []
     begun = time.monotonic()
     cell = place.kernel().run(NEXT[kind])
     told = False
     if cell.status == "error" and cell.says_what_to_type:
         told = True
+        said.append(cell.trace)
         broken += _shown(cell, "the next cell")
         for typed in _to_type(cell):
             place.kernel().run(typed)
@@ -133,7 +147,10 @@ def one(number: int, place: World, fault: Fault, limit: float) -> Round:
     broken += _left(place, kind)
     if number % _MORE == 0 and kind == "engine" and len(place.kept) < _MOST:
         broken += [f"{c.code}: {c.error}" for c in place.keep_something() if c.status != "ok"]
-    return Round(number, place.name, fault.name, code, hit.status, seconds, told, broken)
+    whole = time.monotonic() - first
+    return Round(
+        number, place.name, fault.name, code, hit.status, seconds, whole, struck, told, broken, said
+    )
 
 
 def _shown(cell: Cell, which: str) -> list[str]:
@@ -153,7 +170,7 @@ def _to_type(cell: Cell) -> list[str]:
 
 
 def _left(place: World, kind: str) -> list[str]:
-    """Foreground containers and processes of kernels that have gone."""
+    """Foreground containers and processes of kernels that have ended."""
     found = place.strays()
     if kind == "engine":
         cell = place.kernel().run(
@@ -172,12 +189,14 @@ def report(rounds: list[Round]) -> int:
         worst = max(r.seconds for r in mine)
         told = sum(r.told for r in mine)
         bad = sum(bool(r.broken) for r in mine)
+        struck = sum(r.struck for r in mine)
         print(
-            f"{name:32} {len(mine):4} times, next cell at most {worst:5.1f} s, "
+            f"{name:32} {len(mine):4} times, {struck} struck, next cell at most {worst:5.1f} s, "
             f"{told} told, {bad} broken"
         )
     bad = sum(bool(r.broken) for r in rounds)
-    print(f"\n{len(rounds)} faults, {bad} with a broken promise")
+    struck = sum(r.struck for r in rounds)
+    print(f"\n{len(rounds)} faults, {struck} of them struck, {bad} with a broken promise")
     return int(bool(bad))
 
 

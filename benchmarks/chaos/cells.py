@@ -9,7 +9,8 @@ CELLS: dict[str, tuple[str, ...]] = {
         RUN,
         "%container run --rm course/python python -c 'print(sum(range(10**7)))'",
         "%%dockerfile -t chaos/built\nFROM course/busybox\nRUN echo NAME > /a\nRUN sleep 2",
-        "%container run -d --name NAME course/busybox sh -c 'while :; do date; sleep 0.2; done'\n"
+        "%container run -d --name NAME course/busybox sh -c "
+        "'for i in $(seq 100); do date; sleep 0.2; done'\n"
         "%container logs -f NAME",
         "%container run -d --name NAME course/busybox sleep 300\n%container exec NAME sleep 3",
         "%container save -o saved.tar course/debian\n%container load -i saved.tar",

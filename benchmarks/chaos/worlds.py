@@ -122,7 +122,7 @@ class World:
         return cells
 
     def lost(self) -> list[str]:
-        """What has gone, or holds something else: looked at through cells."""
+        """What is no longer there, or holds something else: looked at through cells."""
         look = {
             "image": "%container run --rm chaos/{} sha256sum /data",
             "volume": "%container run --rm -v {}:/v course/busybox sha256sum /v/data",
@@ -170,7 +170,7 @@ class World:
         return found
 
     def strays(self) -> list[str]:
-        """Processes of kernels that have gone, beside what serves all kernels."""
+        """Processes of kernels that have ended, beside what serves all kernels."""
         alive = {k.pid for k in self.kernels if k.manager.is_alive()}
         found = []
         for one in psutil.process_iter():

@@ -30,6 +30,8 @@ _TO_PREPARE = ("mmdebstrap", "mke2fs", "apt-get", "dpkg-deb")
 _INSTALL = "sudo apt-get install qemu-system-x86 qemu-utils openssh-client"
 _GONE = "the embedded engine is not running any more"
 _SILENT = "its keeper says nothing"
+_LAST_RESORT = """%engine start tries again
+where that never helps: %engine reset starts an empty one, without your images and volumes"""
 
 
 def lacks() -> list[str]:
@@ -211,7 +213,7 @@ def _not_started(note: dict[str, Any]) -> EngineError:
     return EngineError(
         f"the embedded engine did not start: {note.get('why') or 'its keeper has ended'}",
         detail=note.get("detail"),
-        hint=note.get("hint") or "%engine reset starts with an empty one",
+        hint=note.get("hint") or _LAST_RESORT,
     )
 
 

@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -29,10 +30,12 @@ from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.ports import Ports
-from course_magics.errors import CourseError, EngineError
+from course_magics.errors import CourseError, EngineError, fault_of
 
 #: How often the machine is looked at; how often who waits is told that it goes on (seconds).
 _LOOK = _SIGN = 2.0
+#: With less than this the disk of this computer is full: no start can do without (bytes).
+_ROOM = 1 << 20
 
 
 class Keeper:
@@ -65,11 +68,10 @@ class Keeper:
                 return
             tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.ports.follow())]
             await self._over.wait()
-        except CourseError as error:
-            self._fail(error)
-        except Exception as error:  # whatever it is, those who wait are told; the log has it whole
-            self._fail(EngineError(f"{type(error).__name__}: {error}"))
-            traceback.print_exc()
+        except Exception as error:  # whatever it is, those who wait are told
+            self._fail(self._cause(error))
+            if not isinstance(error, CourseError):  # the log has it whole
+                traceback.print_exc()
         finally:
             for task in tasks:
                 task.cancel()
@@ -133,6 +135,12 @@ class Keeper:
                 self._over.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.machine.qemu.wait(), _LOOK)
+
+    def _cause(self, error: Exception) -> CourseError:
+        """What it was, and what to do. A full disk is why QEMU and its tools fail as well."""
+        if storage.is_full(error) or shutil.disk_usage(self.files.folder).free < _ROOM:
+            return storage.disk_full(self.files.folder)
+        return error if isinstance(error, CourseError) else EngineError(fault_of(error))
 
     def _fail(self, error: CourseError) -> None:
         # Who hears of it may try again at once, and must not find this keeper.
