@@ -23,7 +23,7 @@ from course_magics.engine.embedded import qemu
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.prepare import prepare
 from course_magics.errors import EngineError
-from tests.embedded.stopped import BOOTED, WHOLE, Stopped, content, start
+from tests.embedded.stopped import BOOTED, WHOLE, Stopped, content, link_tree, start
 
 pytestmark = pytest.mark.embedded
 
@@ -142,9 +142,16 @@ def base_is_another(stopped: Stopped) -> None:
 
 def base_was_replaced_by_0_1_0(stopped: Stopped) -> None:
     """Its `engine prepare --force` put another snapshot under the same name."""
+    known = (stopped.prepared / "prepared.json").read_text()
     stopped.as_0_1_0()
+    place = stopped.prepared
     later = time.time() + 60
-    os.utime(stopped.prepared / "prepared.json", (later, later))
+    os.utime(place / "prepared.json", (later, later))
+    # This version takes none of that one's for a new disk.
+    new = place.with_name(f"{place.name}-00000000")
+    link_tree(place, new)
+    (new / "prepared.json").unlink()
+    (new / "prepared.json").write_text(json.dumps({**json.loads(known), "id": "00000000"}))
 
 
 @pytest.mark.parametrize("fault", [base_has_gone, base_is_another, base_was_replaced_by_0_1_0])
