@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.testing.globalipapp import start_ipython
@@ -32,7 +33,12 @@ _PROGRESS = tempfile.TemporaryDirectory(prefix="course-progress-")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In random order, but in the same one each time: COURSE_SEED=N is for another one."""
+    """In random order, but in the same one each time: COURSE_SEED=N is for another one.
+
+    An example of Hypothesis may take its time: on a busy computer it does.
+    """
+    hypothesis.settings.register_profile("course", deadline=None)
+    hypothesis.settings.load_profile("course")
     if getattr(config.option, "randomly_seed", None) == "default":
         config.option.randomly_seed = int(os.environ.get("COURSE_SEED", "11"))
 
