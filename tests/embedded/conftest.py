@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from course_magics import engine
 from course_magics.engine import embedded
 from course_magics.engine.embedded.prepare import prepare
+
+
+def awaited(work: Coroutine[Any, Any, Any]) -> Any:
+    """Its result, also where Playwright's event loop still runs since a test before."""
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="module")

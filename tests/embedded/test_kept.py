@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from course_magics.engine.embedded import qemu
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.engine.embedded.prepare import prepare
 from course_magics.errors import EngineError
+from tests.embedded.conftest import awaited
 from tests.embedded.stopped import BOOTED, WHOLE, Stopped, content, link_tree, start
 
 pytestmark = pytest.mark.embedded
@@ -186,7 +186,7 @@ def test_a_port_that_is_taken_is_no_reason_to_fail(
             await run.stop(save=True)
             return run.facts["start"]
 
-        assert asyncio.run(go()) == "going on from the memory saved at the last stop"
+        assert awaited(go()) == "going on from the memory saved at the last stop"
     assert content() == WHOLE
 
 

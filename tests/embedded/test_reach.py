@@ -22,6 +22,7 @@ from course_magics.engine.embedded import client, guest_side
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.machine import Machine, Settings
 from course_magics.errors import EngineError
+from tests.embedded.conftest import awaited
 from tests.embedded.stopped import start
 
 pytestmark = pytest.mark.embedded
@@ -161,7 +162,7 @@ def test_it_is_closed_before_dockerd_starts_containers_again(
         finally:
             await machine.stop(save=False)
 
-    assert asyncio.run(boot()) == ["ConnectionRefusedError"]
+    assert awaited(boot()) == ["ConnectionRefusedError"]
 
 
 @pytest.mark.parametrize("wrong", ["http", "0", "65536", "5000-6000"])
