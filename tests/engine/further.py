@@ -40,6 +40,7 @@ ELSEWHERE = {
     "test_sharing.py": "starts an engine of its own",
     "test_stack.py": "starts engines of its own",
     "test_swarm.py": "starts engines of its own",
+    "test_swarm_half_made.py": "starts engines of its own",
 }
 IMAGES = ("course/busybox", "course/debian", "course/python")
 #: Debian 12's Podman on a computer without SYS_RESOURCE and with cgroups of the first version.
