@@ -34,6 +34,7 @@ ELSEWHERE = {
     "test_faraway.py": "starts engines of its own",
     "test_faults.py": "starts engines of its own",
     "test_guest_images.py": "builds the images that are brought along from the first engine",
+    "test_kernel_interrupt.py": "its kernels use the first engine",
     "test_namespaced.py": "starts engines of its own",
     "test_networks.py::test_a_cluster_volume_of_a_swarm": "starts engines of its own",
     "test_registries.py": "starts registries and engines of its own",
