@@ -26,7 +26,7 @@ def state_dir() -> Path:
     """
     own = os.environ.get("COURSE_STATE")
     if own:
-        return _of_ours(Path(own).expanduser().absolute())
+        return _of_ours(expanded(Path(own)).absolute())
     return xdg_folder("XDG_STATE_HOME", ".local/state")
 
 
@@ -61,7 +61,15 @@ def _of_ours(folder: Path) -> Path:
 def cache_dir() -> Path:
     """The cache folder: $COURSE_CACHE, else $XDG_CACHE_HOME/course-magics, else ~/.cache/…"""
     own = os.environ.get("COURSE_CACHE")
-    return Path(own).expanduser() if own else xdg_folder("XDG_CACHE_HOME", ".cache")
+    return expanded(Path(own)) if own else xdg_folder("XDG_CACHE_HOME", ".cache")
+
+
+def expanded(path: Path) -> Path:
+    """The path with `~` and `~user` as folders. Raises CourseError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise CourseError(f"{path} names the folder of a user that there is not") from None
 
 
 def xdg_folder(variable: str, usual: str) -> Path:

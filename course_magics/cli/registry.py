@@ -90,9 +90,10 @@ def _password(args: argparse.Namespace) -> Secret | None:
     if args.password_file is not None:
         try:
             found = Secret(args.password_file.read_text("utf-8").strip())
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
             raise OptionError(
-                f"--password-file {args.password_file} cannot be read: {error.strerror}"
+                f"--password-file {args.password_file} cannot be read: {why}"
             ) from None
     elif args.password:
         if not sys.stdin.isatty():

@@ -151,7 +151,8 @@ def stored(server: str) -> tuple[str, Secret] | None:
     key = _key(server)
     try:
         found = load_config().resolve_authconfig(None if key == _HUB_KEY else key)
-    except DockerException:
+    # The others come for a file in which somebody has put a list, a number or broken base64.
+    except (DockerException, ValueError, TypeError, AttributeError, RecursionError):
         return None
     found = found or {}
     user = found.get("username") or found.get("Username")
@@ -183,7 +184,13 @@ def logout(server: str, line: str) -> Done:
 
 def _helper(config: dict[str, Any], key: str) -> str:
     """The credential helper for a registry: `docker-credential-NAME`; "" where there is none."""
-    return str((config.get("credHelpers") or {}).get(key) or config.get("credsStore") or "")
+    named = config.get("credHelpers") or {}
+    if not isinstance(named, dict):
+        raise EngineError(
+            f'"credHelpers" in docker\'s {docker_config.path()} is no JSON object',
+            hint="correct it, or move the file away",
+        )
+    return str(named.get(key) or config.get("credsStore") or "")
 
 
 def _helper_failed(helper: str, error: Exception, line: str) -> EngineError:
@@ -197,7 +204,10 @@ def _helper_failed(helper: str, error: Exception, line: str) -> EngineError:
 
 def _auths(config: dict[str, Any], line: str) -> dict[str, Any]:
     """The logins in it; where there are none, a place for them. Raises EngineError."""
-    if not isinstance(found := config.setdefault("auths", {}) or {}, dict):
+    found = config.get("auths")
+    if found is None:
+        found = {}
+    if not isinstance(found, dict):
         raise EngineError(
             f'"auths" in docker\'s {docker_config.path()} is no JSON object, so it is not changed',
             command=line,

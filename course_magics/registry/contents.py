@@ -139,6 +139,8 @@ class Status(Shown):
         pairs.append(("pushes", known.user or ("nobody" if known.mirror else "anybody")))
         if known.user and self.place.password.is_file():
             pairs.append(("password", f"in {self.place.password}"))
+        if not known.checks:
+            pairs.append(("but", "what checks the password has ended: registry start starts it"))
         if known.mirror:
             pairs.append(("mirror of", known.mirror))
         if known.container:

@@ -14,7 +14,7 @@ from course_magics import labels, storage
 from course_magics.containers.login import Secret
 from course_magics.errors import CourseError, RegistryError
 from course_magics.registry import token
-from course_magics.runtime import state_dir
+from course_magics.runtime import expanded, state_dir
 
 
 @dataclass
@@ -45,6 +45,11 @@ class Facts:
         """Whether its process is alive (of a container: whether it was started)."""
         return bool(self.container) or (bool(self.pid) and labels.started(self.pid) == self.began)
 
+    @property
+    def checks(self) -> bool:
+        """Whether what checks the password is alive, where there is one."""
+        return not self.user or labels.started(self.token_pid) == self.token_began != ""
+
 
 #: What a version that had no folder of its own wrote into `registry.json`.
 _EARLIER = {"port", "user", "mirror", "pid", "began", "container"}
@@ -60,7 +65,7 @@ class Place:
     def __init__(self, folder: Path | None = None) -> None:
         """folder: where `course-registry` lies or is made (default: in the state folder)."""
         #: The folder that was named. Its other content is not touched.
-        self.base = (folder.expanduser() if folder else state_dir() / "registry").absolute()
+        self.base = (expanded(folder) if folder else state_dir() / "registry").absolute()
         #: Whether it is the user's own in the state folder.
         self.usual = folder is None
         self._earlier = _is_earlier(self.base)
@@ -78,8 +83,15 @@ class Place:
 
     @property
     def ours(self) -> bool:
-        """Whether there are files of ours."""
-        return self._earlier or (self.folder / storage.MARK).is_file()
+        """Whether there are files of ours. Raises RegistryError for another user's folder."""
+        try:
+            return self._earlier or (self.folder / storage.MARK).is_file()
+        except OSError as error:
+            raise RegistryError(
+                f"the registry's folder {self.folder} cannot be looked at",
+                detail=error.strerror,
+                hint="--folder DIR names another one",
+            ) from None
 
     def make(self) -> None:
         """Make the folder, for the user alone. Raises RegistryError where it is somebody else's."""

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from course_magics import labels, runs, storage
+from course_magics.alone import alone
 from course_magics.containers.login import Secret
 from course_magics.errors import OptionError, RegistryError
 from course_magics.patience import LONGER, Patience, until
@@ -56,46 +57,53 @@ def start(
     if not 0 < port < 65536:
         raise OptionError(f"--port takes a number from 1 to 65535, not {port}")
     _check_mirror(mirror)
+    if not user or ":" in user:
+        raise OptionError(f"--user takes a name without a colon, not {user!r}")
     if open and (password or new_password):
         raise OptionError("--open is for a registry without a password")
     if mirror and (password or new_password):
         raise OptionError("a mirror takes no pushes, and needs no password")
-    if (now := place.running()) is not None:
-        raise RegistryError(
-            f"the registry runs already, at {now.address}",
-            hint="course-magics registry stop ends it; --folder DIR is for a second one",
-        )
     guarded = not (open or mirror)
     program = shutil.which(PROGRAM)
+    _must_not_run(place)
     if program is None and not image:
         say(f"{PROGRAM} is not installed: the image {in_container.IMAGE} takes its place")
         image = in_container.IMAGE
     if image and guarded:
         in_container.must_be_here()
-    _must_be_free(port)
     place.make()
-    if (old := place.facts()) is not None:
-        _end(old)  # what a registry that was killed has left
-    made = place.protect(user, password, new=new_password) if guarded else None
-    facts = Facts(port=port, user=user if guarded else "", mirror=mirror)
-    if place.usual:
-        runs.note(runs.REGISTRY, "registry")
-    try:
-        realm = _start_token(place, facts) if guarded else ""
-        if image:
-            facts.container = in_container.start(place, facts, realm, image, say)
-            place.remember(facts)
-            _await(facts, lambda: in_container.ended(facts.container))
-        else:
-            _start_program(place, facts, realm, str(program))
-    except BaseException:
-        if facts.container:
-            in_container.stop(facts.container)
-        _end(facts)
-        place.forget()
-        _unnoted(place)
-        raise
+    with alone(place.folder):  # two at once would end each other's
+        _must_not_run(place)
+        if (old := place.facts()) is not None:
+            _end_all(old)  # what a registry that was killed, in part or all of it, has left
+        _must_be_free(port)
+        made = place.protect(user, password, new=new_password) if guarded else None
+        facts = Facts(port=port, user=user if guarded else "", mirror=mirror)
+        if place.usual:
+            runs.note(runs.REGISTRY, "registry")
+        try:
+            realm = _start_token(place, facts) if guarded else ""
+            if image:
+                facts.container = in_container.start(place, facts, realm, image, say)
+                place.remember(facts)
+                _await(facts, lambda: in_container.ended(facts.container))
+            else:
+                _start_program(place, facts, realm, str(program))
+        except BaseException:
+            _end_all(facts)
+            place.forget()
+            _unnoted(place)
+            raise
     return facts, made
+
+
+def _must_not_run(place: Place) -> None:
+    now = place.running()
+    if now is not None and now.checks:
+        raise RegistryError(
+            f"the registry runs already, at {now.address}",
+            hint="course-magics registry stop ends it; --folder DIR is for a second one",
+        )
 
 
 def _unnoted(place: Place) -> None:
@@ -114,8 +122,12 @@ def _start_token(place: Place, facts: Facts) -> str:
 
 
 def _check_mirror(mirror: str) -> None:
-    parts = urlsplit(mirror)
-    if mirror and (parts.scheme not in ("http", "https") or not parts.netloc):
+    try:
+        parts = urlsplit(mirror)
+        fits = parts.scheme in ("http", "https") and bool(parts.netloc)
+    except ValueError:  # http://[
+        fits = False
+    if mirror and not fits:
         raise OptionError(
             f"--mirror takes a registry's URL, not {mirror!r}",
             hint="Docker Hub's is https://registry-1.docker.io",
@@ -221,22 +233,27 @@ def stop(place: Place, *, remove: bool = False) -> Facts:
 
     Raises RegistryError where it does not run.
     """
-    facts = place.running()
-    if facts is None and not remove:
-        raise RegistryError(
-            "the registry does not run", hint="course-magics registry start starts it"
-        )
-    if facts is not None and facts.container:
-        in_container.stop(facts.container)
-    if (known := place.facts()) is not None:
-        _end(known)
-    place.forget()
-    _unnoted(place)
-    if remove:
-        if facts is None or facts.container:
-            in_container.remove_data(place)
-        place.remove()
+    with alone(place.folder):
+        facts = place.running()
+        if facts is None and not remove:
+            raise RegistryError(
+                "the registry does not run", hint="course-magics registry start starts it"
+            )
+        if (known := place.facts()) is not None:
+            _end_all(known)
+        place.forget()
+        _unnoted(place)
+        if remove:
+            if facts is None or facts.container:
+                in_container.remove_data(place)
+            place.remove()
     return facts or Facts(port=0)
+
+
+def _end_all(facts: Facts) -> None:
+    if facts.container:
+        in_container.stop(facts.container)
+    _end(facts)
 
 
 def _end(facts: Facts) -> None:

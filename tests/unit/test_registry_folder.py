@@ -5,6 +5,7 @@ The registry is the real program; its clients are plain HTTP, so no engine is ne
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -287,3 +289,74 @@ def test_a_start_that_fails_leaves_nothing_running(folder: Path) -> None:
         server.start(place, mirror="http://127.0.0.1:1", new_password=True, say=quiet)
     assert place.data.read_text() == "a file where the folder should be"
     place.data.unlink()
+
+
+def test_of_several_starts_at_once_one_wins(folder: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "course_magics.cli",
+        "registry",
+        "start",
+        "--folder",
+        str(folder),
+    ]
+    starts = [
+        subprocess.Popen([*words, "--port", str(free_port())], stdout=-1, stderr=-1, text=True)
+        for _ in range(3)
+    ]
+    ended = [(one.communicate()[1], one.returncode) for one in starts]
+    assert sorted(code for _, code in ended) == [0, 1, 1], ended
+    assert all("the registry runs already" in said for said, code in ended if code)
+    facts = Place(folder).running()
+    assert facts is not None
+    server.stop(Place(folder))
+    assert not labels.started(facts.pid)
+    assert not labels.started(facts.token_pid)
+
+
+def test_a_start_repairs_one_that_checks_no_passwords_any_more(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(folder)
+    facts, made = server.start(place, port=free_port(), say=quiet)
+    assert made is not None
+    os.kill(facts.token_pid, signal.SIGKILL)
+    os.waitpid(facts.token_pid, 0)
+    assert main(["registry", "status", "--folder", str(folder)]) == 0
+    assert "what checks the password has ended" in capsys.readouterr().out
+    again, _ = server.start(place, port=facts.port, say=quiet)
+    assert labels.started(facts.pid) != facts.began
+    assert token(again.address, "", ("student", made.reveal())).ok
+
+
+def test_a_folder_that_cannot_be_looked_at_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake for another user's folder: root, who may run the tests, may look at all."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    place = Place(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", refused)
+        with pytest.raises(RegistryError, match="cannot be looked at"):
+            place.facts()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--user", ""], "--user takes a name without a colon"),
+        (["--user", "a:b"], "--user takes a name without a colon"),
+        (["--mirror", "http://["], "--mirror takes a registry's URL"),
+        (["--folder", "~nobody-of-that-name/x"], "a user that there is not"),
+        (["--password-file", sys.executable], "no text in UTF-8"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["registry", "start", *words]) == 1
+    assert said in capsys.readouterr().err

@@ -294,3 +294,34 @@ def test_a_file_that_the_user_names_has_his_usual_mode(tmp_path: Path) -> None:
     with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE) as reader:
         storage.write_named(tmp_path / "pipe", "text")
         assert reader.communicate()[0] == b"text"
+
+
+# --- docker's config.json, in which somebody has put other things ------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"credsStore": 5}',
+        '{"auths": {"h:1": {"auth": "!!"}}}',
+        '{"auths": []}',
+        "[" * 100_000,
+    ],
+)
+def test_a_login_in_an_odd_file_is_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "docker/config.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    assert login.stored("h:1") is None
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", ['{"credHelpers": [1]}', '{"credHelpers": "x"}', '{"auths": []}'])
+def test_an_odd_file_is_not_changed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "docker/config.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(CourseError, match="is no JSON object"):
+        login._store("h:1", "me", login.Secret("pw"), "", "docker login")
+    assert file.read_text() == text
