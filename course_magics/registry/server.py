@@ -71,6 +71,8 @@ def start(
         image = in_container.IMAGE
     if image and guarded:
         in_container.must_be_here()
+    if place.facts() is None:
+        _must_be_free(port)  # before anything is made
     place.make()
     with alone(place.folder):  # two at once would end each other's
         _must_not_run(place)

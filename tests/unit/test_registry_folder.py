@@ -292,15 +292,8 @@ def test_a_start_that_fails_leaves_nothing_running(folder: Path) -> None:
 
 
 def test_of_several_starts_at_once_one_wins(folder: Path) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "course_magics.cli",
-        "registry",
-        "start",
-        "--folder",
-        str(folder),
-    ]
+    program = "import sys; from course_magics.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", program, "registry", "start", "--folder", str(folder)]
     starts = [
         subprocess.Popen([*words, "--port", str(free_port())], stdout=-1, stderr=-1, text=True)
         for _ in range(3)
