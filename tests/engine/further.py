@@ -93,7 +93,9 @@ def podman() -> Iterator[tuple[str, int]]:
             process.terminate()
             process.wait(20)
             for mounted in (f"{place}/root/overlay", f"{place}/root"):
-                subprocess.run(["umount", "-l", mounted], capture_output=True)
+                # Each podman that finds it not mounted mounts it; two at once do so twice.
+                while not subprocess.run(["umount", "-l", mounted], capture_output=True).returncode:
+                    pass
 
 
 def load_images(url: str, names: Sequence[str] = IMAGES) -> None:
