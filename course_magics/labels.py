@@ -221,7 +221,17 @@ def started(pid: int) -> str:
     if not (_PROC / "self").exists():
         return "alive" if _is_there(pid) else ""
     found = _stat(pid)
-    return "" if found is None or found[0] in "ZXx" else found[1]
+    if found is None or (found[0] in "ZXx" and not _has_threads(pid)):
+        return ""
+    return found[1]
+
+
+def _has_threads(pid: int) -> bool:
+    """Whether threads go on whose first one has ended: they hold files and ports still."""
+    try:
+        return len(list((_PROC / str(pid) / "task").iterdir())) > 1
+    except OSError:
+        return False
 
 
 def _stat(pid: int) -> tuple[str, str] | None:

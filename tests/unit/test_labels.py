@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from course_magics import labels
+from course_magics.patience import until
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 LINUX = sys.platform.startswith("linux")
@@ -199,3 +201,25 @@ def test_an_image_has_the_same_labels_in_every_session(monkeypatch: pytest.Monke
     monkeypatch.setattr(labels, "_session", "another")
     assert labels.image() == before
     assert labels.SESSION not in before
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the number of exit(2) is that of x86-64"
+)
+def test_a_process_whose_first_thread_has_ended_still_lives() -> None:
+    """It is shown as a zombie, and holds its files and ports."""
+    program = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "ctypes.CDLL(None).syscall(60, 0)\n"  # ends this thread alone
+    )
+    process = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        began = labels.started(process.pid)
+        stat = Path(f"/proc/{process.pid}/stat")
+        assert until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z")
+        assert labels.started(process.pid) == began != ""
+    finally:
+        process.kill()
+    assert until(lambda: labels.started(process.pid) == "")
+    process.wait()
