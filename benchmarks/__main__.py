@@ -157,9 +157,17 @@ def versus(
     repeat: int,
 ) -> Row:
     """Medians of both, in turn."""
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeat + 1)][1:]
-    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    mine, other = medians(lambda: seconds(ours), lambda: seconds(theirs), repeat)
     return Row(what, mine, other, target, repeat)
+
+
+def medians(
+    ours: Callable[[], float], theirs: Callable[[], float], repeat: int
+) -> tuple[float, float]:
+    """Of the seconds that both say they took, in turn; the first pair is not counted."""
+    pairs = [(ours(), theirs()) for _ in range(repeat + 1)][1:]
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return mine, other
 
 
 # --- the comparisons ----------------------------------------------------------------------------
@@ -197,8 +205,7 @@ def interrupt(repeat: int) -> Row:
         presser.join()
         return ended - pressed[0]
 
-    pairs = [(after(True), after(False)) for _ in range(repeat + 1)][1:]
-    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    mine, other = medians(lambda: after(True), lambda: after(False), repeat)
     return Row("■ in run --rm", mine, other, 1, repeat, absolute=True)
 
 

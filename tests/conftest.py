@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from course_magics import engine
+from course_magics.guest import launch
 
 _MARKS = {
     "engine": "a Docker engine",
@@ -138,9 +138,7 @@ def _can_be_interrupted() -> Iterator[None]:
 @pytest.fixture
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return launch.free_port()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ _MOST = 12
 class Round:
     """One fault and what came of it. broken: the promises that did not hold.
 
-    seconds: of the next cell. whole: of the fault and all that was looked at.
+    seconds: how long the next cell took. whole: how long the round took, with all its checks.
     struck: False where there was nothing to strike (no vagrant in a cell that reads a file).
     """
 

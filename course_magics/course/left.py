@@ -171,7 +171,7 @@ def _processes(all: bool) -> list[str]:
 
     found = set()
     for one in undo.processes(""):
-        with contextlib.suppress(psutil.Error):  # it has gone meanwhile
+        with contextlib.suppress(psutil.Error):  # it ended in the meantime
             found.add(f"{one.pid} {one.name()}")
     for one in psutil.process_iter() if all else ():
         with contextlib.suppress(psutil.Error):

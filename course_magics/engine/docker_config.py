@@ -1,7 +1,7 @@
 """Docker's own config.json: the docker CLI's settings and logins, which we share.
 
-What stands there is the user's. It is changed, never written anew: a file that cannot be read is
-refused, and nobody's change is lost to another's.
+The file is the user's. It is edited, never started over: one that cannot be read is refused, and no
+change is lost when two processes write at once.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Swarm:
             raise EngineError(
                 f"what is known of the swarm {self.name!r} cannot be read: {self._file}",
                 detail=str(error),
-                hint=f"{_line('down', self.name)} removes all that there is of it",
+                hint=f"{_line('down', self.name)} removes whatever is left of it",
             ) from None
         return found
 

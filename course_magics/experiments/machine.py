@@ -20,7 +20,6 @@ from course_magics import labels, process, runtime, storage
 from course_magics.errors import MachineError
 from course_magics.guest.launch import free_port
 from course_magics.machines import ensure, live, program, project, ssh
-from course_magics.storage import write_atomic
 
 BOX = "course/debian12"
 #: Where the machine's own server listens, in it.
@@ -61,7 +60,7 @@ class Machine:
         """
         boot = "cold" if cold else "snapshot"
         text = _VAGRANTFILE.format(box=BOX, port=PORT, host=self.port, boot=boot)
-        write_atomic(self.folder / "Vagrantfile", text, mode=0o644)
+        storage.write_atomic(self.folder / "Vagrantfile", text, mode=0o644)
         ensure.box_known(self.folder, process.Kept())
         begun = time.monotonic()
         self.running = True

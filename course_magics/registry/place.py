@@ -87,11 +87,7 @@ class Place:
         try:
             return self._earlier or (self.folder / storage.MARK).is_file()
         except OSError as error:
-            raise RegistryError(
-                f"the registry's folder {self.folder} cannot be looked at",
-                detail=error.strerror,
-                hint="--folder DIR names another one",
-            ) from None
+            raise self._refused("looked at", error) from None
 
     def make(self) -> None:
         """Make the folder, for the user alone. Raises RegistryError where it is somebody else's."""
@@ -104,11 +100,14 @@ class Place:
         except CourseError as error:
             raise RegistryError(error.message, hint=error.hint) from None
         except OSError as error:
-            raise RegistryError(
-                f"the registry's folder {self.folder} cannot be written to",
-                detail=error.strerror,
-                hint="--folder DIR names another one",
-            ) from None
+            raise self._refused("written to", error) from None
+
+    def _refused(self, what: str, error: OSError) -> RegistryError:
+        return RegistryError(
+            f"the registry's folder {self.folder} cannot be {what}",
+            detail=error.strerror,
+            hint="--folder DIR names another one",
+        )
 
     def remove(self) -> None:
         """Remove all that a registry of ours has written, and nothing else."""

@@ -5,7 +5,7 @@ who asks here gets a token that says what may be done (distribution.github.io/di
 Authentication Specification"). docker, podman and containerd ask by themselves.
 
 A process of its own: `python -m course_magics.registry.token FOLDER SOCKET`, the latter the number
-of one that listens. It ends when the registry has gone.
+of one that listens. It exits when the registry does.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
         self._looked = time.monotonic()
 
     def service_actions(self) -> None:
-        """End when the registry has gone: nothing would end this process then."""
+        """Exit once the registry has exited: nothing else would end this process."""
         if time.monotonic() < self._looked + _LOOK:
             return
         self._looked = time.monotonic()
@@ -198,7 +198,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
 
 
 def main() -> None:
-    """Serve until the registry has gone."""
+    """Serve until the registry exits."""
     sys.stdin.read()
     with _Server(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))) as server:
         server.serve_forever(poll_interval=1)

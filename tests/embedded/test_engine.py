@@ -22,6 +22,7 @@ from course_magics.engine import embedded
 from course_magics.engine.embedded.files import Files
 from course_magics.engine.embedded.prepare import Prepared
 from course_magics.errors import EngineError
+from course_magics.guest.launch import free_port
 from course_magics.patience import until
 from course_magics.visit import visit
 from tests.strangers import PUBLISHED, Stranger, only_root
@@ -66,12 +67,6 @@ def qemu_of(state: Path) -> list[int]:
         if b"qemu" in words[0] and any(str(state).encode() in word for word in words):
             found.append(int(place.parent.name))
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fetch(port: int, path: str = "") -> bytes:

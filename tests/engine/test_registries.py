@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from course_magics.cli import main
 from course_magics.containers import transfer
 from course_magics.containers.login import Secret
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, RegistryError
+from course_magics.guest.launch import free_port
 from course_magics.registry import in_container, server
 from course_magics.registry.contents import status
 from course_magics.registry.place import Facts, Place
@@ -31,12 +31,6 @@ pytestmark = pytest.mark.engine
 Fails = Callable[[str], BaseException]
 #: Such a word is found wherever it got to.
 PASSWORD = "xyzzy-Plugh-4711"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def quiet(line: str) -> None: ...

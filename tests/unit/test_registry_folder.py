@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from course_magics import labels, patience
 from course_magics.cli import main
 from course_magics.containers.login import Secret
 from course_magics.errors import OptionError, RegistryError
+from course_magics.guest.launch import free_port
 from course_magics.registry import server
 from course_magics.registry.contents import Client
 from course_magics.registry.place import Place
@@ -34,12 +34,6 @@ pytestmark = pytest.mark.skipif(
 )
 BLOB = b"a layer"
 DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def quiet(line: str) -> None: ...

@@ -84,15 +84,15 @@ def _label_what_is_left(api: APIClient, made: set[str], ends: set[str]) -> None:
     """Whose the images without a name are that a failed build has got to.
 
     The engine keeps them as its cache and puts the build's labels on its last step only. So each
-    gets a labelled one on top, without a layer: with that one it is found and removed. made: what
-    the build has gone through. ends: where it has stopped; labels that lie elsewhere go.
+    gets a labelled one on top, without a layer: with that one it is found and removed. made: all
+    images of the build. ends: those at which it stopped; labels on others are removed.
     """
     from docker.errors import APIError
 
     if not made or engine.current().is_podman:
         return
     words = " ".join(f"{key}={json.dumps(value)}" for key, value in labels.unfinished().items())
-    # The build's own end is what is told, whatever happens here.
+    # Whatever happens here, the reader is told how the build itself ended.
     with contextlib.suppress(APIError, OSError):
         for image in api.images(filters={"dangling": True}):
             if labels.UNFINISHED in (image.get("Labels") or {}):

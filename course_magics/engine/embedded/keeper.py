@@ -68,7 +68,7 @@ class Keeper:
                 return
             tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.ports.follow())]
             await self._over.wait()
-        except Exception as error:  # whatever it is, those who wait are told
+        except Exception as error:  # whatever it is, waiting kernels hear of it
             self._fail(self._cause(error))
             if not isinstance(error, CourseError):  # the log has it whole
                 traceback.print_exc()
