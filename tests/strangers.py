@@ -47,17 +47,18 @@ NE5OgEXk2wVfZczCZpigBKbKZHNYcelXtTt/nP3rsCuGcM4h53s=
 
 _PROGRAM = """
 import encodings.idna, json, os, pathlib, select, socket, subprocess, sys, tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 
 # Not before it has started: this Python may lie where only its user can read.
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
-key, users, known = sys.argv[1], sys.argv[2].split(), set(json.loads(sys.argv[3]))
+key, users, known = sys.argv[1], sys.argv[2].split(), set(map(tuple, json.loads(sys.argv[3])))
 place = tempfile.mkdtemp()
 file = pathlib.Path(place) / "key"
 file.touch(mode=0o600)
 file.write_text(key)
 options = ["-oIdentitiesOnly=yes", "-oBatchMode=yes", "-oStrictHostKeyChecking=no",
            "-oUserKnownHostsFile=/dev/null", "-oConnectTimeout=60", "-oLogLevel=ERROR"]
-tried, refused, opened = 0, 0, []
+refused, opened = [], []
 
 def greets(port):
     try:
@@ -66,38 +67,49 @@ def greets(port):
     except OSError:
         return False
 
-print("here", flush=True)
-# Until the one who looks on says that it is enough; then once more.
-enough = False
-while not enough:
-    enough = bool(select.select([sys.stdin], [], [], 0.02)[0])
-    ports = set()
+def knock(port):
+    for user in users if greets(port) else ():
+        done = subprocess.run(
+            ["ssh", "-F", "none", "-i", str(file), *options, "-p", str(port),
+             f"{user}@127.0.0.1", "id -un; hostname"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if "Permission denied" in done.stderr:
+            refused.append(port)
+        if done.returncode == 0:
+            opened.append([port, user, done.stdout])
+
+def listening():
+    found = set()
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, address, _, state = line.split()[:4]
+        _, address, _, state, *_, inode = line.split()[:10]
         if state == "0A" and address.startswith(("0100007F:", "00000000:")):
-            ports.add(int(address.partition(":")[2], 16))
-    for port in filter(greets, ports - known):
-        for user in users:
-            done = subprocess.run(
-                ["ssh", "-F", "none", "-i", str(file), *options, "-p", str(port),
-                 f"{user}@127.0.0.1", "id -un; hostname"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True)
-            tried += 1
-            refused += "Permission denied" in done.stderr
-            if done.returncode == 0:
-                opened.append([port, user, done.stdout])
+            found.add((int(address.partition(":")[2], 16), inode))
+    return found - known
+
+print("here", flush=True)
+# Each port for itself: one that takes its time (a machine that boots) keeps nobody waiting.
+knocking = {}
+with ThreadPoolExecutor(32) as pool:
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
+        for port, _ in listening():
+            if port not in knocking or knocking[port].done():
+                knocking[port] = pool.submit(knock, port)
+    # It is enough: once more, at all that are open now.
+    wait(knocking.values())
+    list(pool.map(knock, (port for port, _ in listening())))
 file.unlink()
 os.rmdir(place)
-print(json.dumps({"tried": tried, "refused": refused, "opened": opened}))
+print(json.dumps({"refused": refused, "opened": opened}))
 """
 
 
-def _listening() -> list[int]:
+def _listening() -> list[tuple[int, str]]:
+    """The ports that are open, each with its socket's inode: a port may soon be another's."""
     found = []
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, address, _, state = line.split()[:4]
+        _, address, _, state, *_, inode = line.split()[:10]
         if state == "0A":
-            found.append(int(address.partition(":")[2], 16))
+            found.append((int(address.partition(":")[2], 16), inode))
     return found
 
 
@@ -112,8 +124,8 @@ class Stranger:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
             env={"PATH": os.environ["PATH"]},
         )  # fmt: skip
-        #: How often an sshd refused; as whom and on which port the stranger got in.
-        self.refused = 0
+        #: The ports whose sshd refused, once for each time; on which port, and as whom, one let in.
+        self.refused: list[int] = []
         self.opened: list[list[object]] = []
 
     def __enter__(self) -> Self:

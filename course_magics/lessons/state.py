@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine
-from course_magics.errors import EngineError, MachineError
+from course_magics.errors import EngineError
 from course_magics.lessons.things import Answer, Container, Image, Machine, Ran, Thing
 from course_magics.patience import limit, until
 
@@ -232,20 +232,15 @@ class State:
     def machine(self, folder: str | Path, name: str = "default") -> Machine | None:
         """A machine of the Vagrant project in `folder`; None where the project has none so called.
 
-        One that was not made yet has the state "not_created".
+        One that was not made yet has the state "not_created". Raises MachineError with vagrant's
+        words where it cannot tell, of a Vagrantfile with a fault, say.
         """
         from course_magics.machines import machine as machines
 
         place = self._folder / folder
         if not any((place / n).is_file() for n in ("Vagrantfile", "vagrantfile")):
             return None
-        try:
-            found = machines.status(place)
-        except MachineError as error:
-            if error.status is None:  # not vagrant's words on the project: it cannot be asked
-                raise
-            return None
-        return next((Machine(m) for m in found if m.name == name), None)
+        return next((Machine(m) for m in machines.status(place) if m.name == name), None)
 
     def file(self, path: str | Path) -> str | None:
         """A file beside the notebook; None where there is none."""

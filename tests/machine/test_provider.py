@@ -206,6 +206,25 @@ def test_a_machine_from_up_to_destroy(make: Make) -> None:
     assert list(one.data().glob("*")) == []
 
 
+def test_a_machine_killed_while_it_shuts_down_is_off(make: Make) -> None:
+    """It ended otherwise than Vagrant waits for, which went on waiting for its whole time."""
+    one = make("config.vm.graceful_halt_timeout = 100_000")
+    one.vagrant("up")
+    # In its last steps it stands still, until it is killed.
+    one.ssh(
+        "printf '#!/bin/sh\\nsleep 1000\\n' | sudo tee /sbin/shutdown; sudo chmod +x /sbin/shutdown"
+    )
+    process = one.start("halt")
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    assert "graceful shutdown" in said, said
+    os.kill(one.qemus()[0], signal.SIGKILL)
+    rest = process.communicate()[0]
+    assert process.returncode == 0, rest
+    assert "Forcing" not in rest
+    assert one.state() == "poweroff"
+
+
 def test_sizes_meant_for_virtualbox_and_an_interrupted_up(make: Make) -> None:
     one = make(
         'config.vm.hostname = "sized"\n'

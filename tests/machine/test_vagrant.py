@@ -18,6 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import process, runtime
 from course_magics.errors import Interrupted, MachineError
+from course_magics.lessons import State
 from course_magics.machines import machine as machines
 from course_magics.machines import project, ssh
 from course_magics.machines.vagrantfile import write
@@ -418,3 +419,14 @@ def test_output_held_open_does_not_hold_the_cell(here: Path) -> None:
     process.run(["sh", "-c", "sleep 60 & echo done"], out=out, err=process.Kept())
     assert out.text == "done\n"
     assert time.monotonic() - begin < 30
+
+
+def test_a_check_says_why_machines_cannot_be_told(tmp_path: Path) -> None:
+    """A Vagrantfile with a fault has machines, perhaps: that there is none would be a false lead."""
+    (tmp_path / "Vagrantfile").write_text('Vagrant.configure("2") do |config|\n  config.vm.box =\n')
+    with pytest.raises(MachineError, match="syntax error"):
+        State(folder=tmp_path).machine(".")
+    (tmp_path / "Vagrantfile").write_text(_FILE)
+    assert State(folder=tmp_path).machine(".", "web") is None
+    made = State(folder=tmp_path).machine(".")
+    assert made is not None and made.state == "not_created"

@@ -114,6 +114,7 @@ module CourseQemu
         end
         b.use Call, IsState, :running do |env, inner|
           if env[:result]
+            inner.use GoingOff
             inner.use Call, GracefulHalt, :poweroff, :running do |graceful, forced|
               forced.use Do, "Forcing shutdown of the machine...", :stop unless graceful[:result]
             end
@@ -243,6 +244,13 @@ module CourseQemu
         env[:ui].info(@words)
         driver(env).public_send(@what)
         @app.call(env)
+      end
+    end
+
+    # A machine whose QEMU is killed while it shuts down is off, too: Vagrant would wait for a better end.
+    class GoingOff < Middleware
+      def call(env)
+        driver(env).going_off { @app.call(env) }
       end
     end
 

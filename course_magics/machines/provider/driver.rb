@@ -33,7 +33,16 @@ module CourseQemu
       return :running if pid
       return :saved if suspended?
       # QEMU takes its pid file away when it ends by itself; only a killed one leaves it.
-      path("pid").file? ? :aborted : :poweroff
+      path("pid").file? && !@going_off ? :aborted : :poweroff
+    end
+
+    # While the block runs, a machine that ends is off, however it ends.
+    def going_off
+      @going_off = true
+      yield
+      FileUtils.rm_f(path("pid")) unless pid
+    ensure
+      @going_off = false
     end
 
     def suspended?
