@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from course_magics import runtime, storage
 from course_magics.errors import MachineError
@@ -23,7 +24,29 @@ def alone(file: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         # Somebody else's folder in the place of ours keeps nobody from a file of his own.
         with contextlib.suppress(MachineError):
-            folder = runtime.shared_folder()
-            if (lock := storage.lock(folder / f"{name}.lock")) is not None:
-                held.enter_context(lock)
+            held.enter_context(_locked(runtime.shared_folder() / f"{name}.lock"))
         yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The lock `path`, which goes with its last holder: who got a file that has gone tries again."""
+    while True:
+        lock = storage.lock(path)
+        if lock is None or _is(lock, path):
+            break
+        lock.close()
+    with lock or contextlib.nullcontext():
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is(file: IO[str], path: Path) -> bool:
+    """Whether `path` names the open `file`."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
