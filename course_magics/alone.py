@@ -30,7 +30,7 @@ def alone(file: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """The lock `path`, which goes with its last holder: who got a file that has gone tries again."""
+    """The lock `path`. It goes with its holder: who has waited for one that is gone tries again."""
     while True:
         lock = storage.lock(path)
         if lock is None or _is(lock, path):
