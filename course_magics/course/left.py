@@ -15,7 +15,7 @@ from course_magics.course import undo
 from course_magics.course.undo import machines
 from course_magics.engine import contexts
 from course_magics.guest.bases import BASES
-from course_magics.machines import hosts
+from course_magics.machines import hosts, lists
 from course_magics.patience import Patience
 from course_magics.registry.place import Place
 from course_magics.runtime import state_dir
@@ -60,6 +60,10 @@ def things(folders: Iterable[Path], *, all: bool = False) -> Things:
         for folder in folders
         for project, name in machines(folder)
     ]
+    found["listed machines"] = [
+        f"{about.get('name')} in {about.get('vagrantfile_path')}"
+        for about in (lists.index().values() if all else ())
+    ]
     found["hosts"] = hosts.names()
     found["swarms"] = sorted(file.stem for file in (state_dir() / "swarms").glob("*.json"))
     found["registries"] = ["registry"] if Place().running() is not None else []
@@ -96,6 +100,7 @@ _REMOVE = {
     "secrets": "docker secret rm {}",
     "configs": "docker config rm {}",
     "contexts": "docker context rm {}",
+    "listed machines": "vagrant global-status --prune",
     "hosts": "course-magics host rm {}",
     "swarms": "course-magics swarm down --name {}",
     "registries": "course-magics registry stop",

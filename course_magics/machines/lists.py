@@ -82,12 +82,8 @@ def ssh_config(folder: Path, words: Sequence[str], line: str = "") -> Text:
 def everywhere(words: Sequence[str] = (), line: str = "vagrant global-status") -> Table:
     """The machines of all projects of this user, as vagrant saw them last."""
     rows = _records(_ask(Path.cwd(), ["global-status", *words], line), first="machine-id")
-    names: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        # Vagrant's machine-readable list lacks the names; its index has them.
-        index = (vagrant_home() / "data" / "machine-index" / "index").read_text("utf-8")
-        for id, about in json.loads(index)["machines"].items():
-            names[id[:7]] = about.get("name", "")
+    # Vagrant's machine-readable list lacks the names; its index has them.
+    names = {id[:7]: about.get("name", "") for id, about in index().items()}
     for row in rows:
         row["name"] = names.get(row["machine-id"], "")
     columns = {
@@ -97,6 +93,14 @@ def everywhere(words: Sequence[str] = (), line: str = "vagrant global-status") -
         "folder": "machine-home",
     }
     return Table(columns, rows, command=line, empty="(no machines)")
+
+
+def index() -> dict[str, dict[str, Any]]:
+    """The machines that Vagrant lists for this user, by id; {} where it has no list."""
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+        text = (vagrant_home() / "data" / "machine-index" / "index").read_text("utf-8")
+        return {id: dict(about) for id, about in json.loads(text)["machines"].items()}
+    return {}
 
 
 def _ask(folder: Path, words: Sequence[str], line: str) -> list[Event]:

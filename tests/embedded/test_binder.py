@@ -62,7 +62,7 @@ def docker(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Debian from Debian packages that trusts whom this computer trusts."""
     build_images(engine.current().api, print, ["course/debian"])
     context = tmp_path_factory.mktemp("base")
@@ -75,15 +75,20 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
         "ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt\n"
     )
     docker("buildx", "build", "--load", "-t", BASE, str(context))
-    return BASE
+    yield BASE
+    docker("rmi", BASE)
 
 
 @pytest.fixture(scope="module")
-def image(base: str) -> str:
-    """The image, by plain docker build, of what is committed and of what is not."""
+def image(base: str) -> Iterator[str]:
+    """The image, by plain docker build, of what is committed and of what is not.
+
+    BuildKit keeps its layers: the next build takes them.
+    """
     words = ["--build-arg", f"BASE={base}", "-f", "binder/Dockerfile", "-t", IMAGE, "."]
     docker("buildx", "build", "--load", *words, cwd=ROOT)
-    return IMAGE
+    yield IMAGE
+    docker("rmi", IMAGE)
 
 
 @pytest.fixture

@@ -97,8 +97,10 @@ def test_every_machine_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     rows = lists.everywhere().rows
     assert [row["name"] for row in rows] == ["", "web"]
     assert rows[1]["machine-home"] == "/tmp/a,b"
-    index.write_text("{broken")
-    assert [row["name"] for row in lists.everywhere().rows] == ["", ""]
+    assert list(lists.index()) == ["72f2dda0123"]
+    for broken in ("{broken", "[]", "{}", '{"machines": []}'):
+        index.write_text(broken)
+        assert [row["name"] for row in lists.everywhere().rows] == ["", ""]
 
 
 def _shown(*pieces: bytes) -> bytes:
