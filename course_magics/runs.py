@@ -45,6 +45,12 @@ def made(run: str) -> list[tuple[str, str]]:
     return []
 
 
+def of_others(kind: str, run: str) -> set[str]:
+    """The names of the things of one kind that runs have made whose name does not begin so."""
+    places = _folder("*").parent.glob(f"*/{kind}-*")
+    return {p.name.partition("-")[2] for p in places if not p.parent.name.startswith(run)}
+
+
 def close(run: str) -> None:
     """Forget the notes of a run; what they name stays as it is."""
     shutil.rmtree(_folder(run), ignore_errors=True)

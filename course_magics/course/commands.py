@@ -67,14 +67,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     from course_magics.course.left import left
-    from course_magics.course.run import default_jobs, run, write_times
+    from course_magics.course.run import default_jobs, new_mark, run, write_times
 
-    work = [args.out / "work"]
+    work, mark = [args.out / "work"], new_mark()
     before = None if args.keep else _before(work)
     jobs = args.jobs or default_jobs()
-    outcomes = run(args.places, args.out, jobs)
+    outcomes = run(args.places, args.out, jobs, mark)
     write_times(outcomes, args.out, jobs)
-    new = left(before, work) if before is not None else {}
+    new = left(before, work, run=mark) if before is not None else {}
     _tell(new)
     return int(bool(new) or any(not o.passed for o in outcomes))
 

@@ -7,9 +7,9 @@ import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from course_magics import engine, labels
+from course_magics import engine, labels, runs
 from course_magics.containers import ours, steps
 from course_magics.course import undo
 from course_magics.course.undo import machines
@@ -43,13 +43,14 @@ _ENGINE_OWN = {"bridge", "host", "none", "ingress", "docker_gwbridge"}
 Things = dict[str, list[str]]
 
 
-def things(folders: Iterable[Path], *, all: bool = False) -> Things:
+def things(folders: Iterable[Path], *, all: bool = False, run: str = "") -> Things:
     """What of the course is there now: on the engine in use, and machines below `folders`.
 
     all: also what carries no label of the course; for a computer that does nothing else.
+    run: the beginning of a run's marks: what carries another run's is not looked at.
     """
     with engine.talking("docker ps -a") as api:
-        found = _on_engine(api, all)
+        found = _on_engine(api, all, run)
     found["contexts"] = [
         name
         for name in contexts.names()
@@ -65,13 +66,20 @@ def things(folders: Iterable[Path], *, all: bool = False) -> Things:
         for about in (lists.index().values() if all else ())
     ]
     found["hosts"] = hosts.names()
-    found["swarms"] = sorted(file.stem for file in (state_dir() / "swarms").glob("*.json"))
+    found["swarms"] = [file.stem for file in (state_dir() / "swarms").glob("*.json")]
     found["registries"] = ["registry"] if Place().running() is not None else []
-    found["processes"] = _processes(all)
+    for kind, noted in (
+        ("hosts", runs.HOST),
+        ("swarms", runs.SWARM),
+        ("registries", runs.REGISTRY),
+    ):
+        theirs = runs.of_others(noted, run)
+        found[kind] = [name for name in found[kind] if name not in theirs]
+    found["processes"] = _processes(all, run)
     return {kind: sorted(names) for kind, names in found.items()}
 
 
-def left(before: Things, folders: Iterable[Path], *, all: bool = False) -> Things:
+def left(before: Things, folders: Iterable[Path], *, all: bool = False, run: str = "") -> Things:
     """What is there now and was not before; kinds of which nothing is left are not in it.
 
     What removes itself as its kernel ends may still be at it: it is waited for as long as
@@ -80,7 +88,7 @@ def left(before: Things, folders: Iterable[Path], *, all: bool = False) -> Thing
     folders = list(folders)
     patience = Patience(_PATIENCE)
     while True:
-        now = things(folders, all=all)
+        now = things(folders, all=all, run=run)
         new = {kind: sorted(set(names) - set(before.get(kind, ()))) for kind, names in now.items()}
         new = {kind: names for kind, names in new.items() if names}
         patience.saw(new)
@@ -124,17 +132,22 @@ def told(new: Things) -> list[str]:
     return lines
 
 
-def _on_engine(api: APIClient, all: bool) -> Things:
+def _on_engine(api: APIClient, all: bool, run: str) -> Things:
     asked: ours.Filter = {} if all else labels.mine()
-    networks = [n["Name"] for n in ours.networks(api, [asked])]
+
+    def mine(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        # Another `make run` may be at it at the same time, on the same engine.
+        return [one for one in found if _of(run, (one.get("Labels") or {}).get(labels.RUN, ""))]
+
+    networks = [n["Name"] for n in mine(ours.networks(api, [asked]))]
     # Of a build that was cut off: no label says so.
     steps_left = {*steps.left(api), *steps.ended_ones(api)}
-    containers = api.containers(all=True) if all else ours.containers(api, [asked])
+    containers = mine(api.containers(all=True) if all else ours.containers(api, [asked]))
     found = {
         "containers": [ours.name_of(c) for c in containers],
         "build steps": [] if all else [name for _, name in steps_left],
         "networks": [name for name in networks if name not in _ENGINE_OWN],
-        "volumes": [v["Name"] for v in ours.volumes(api, [asked])],
+        "volumes": [v["Name"] for v in mine(ours.volumes(api, [asked]))],
         "images": _images(api, all),
     }
     swarm = api.info().get("Swarm", {})
@@ -167,7 +180,12 @@ def _made_here(context: contexts.Context) -> bool:
     return context.is_host or context.labels.get(labels.USER) == labels.user()
 
 
-def _processes(all: bool) -> list[str]:
+def _of(run: str, mark: str) -> bool:
+    """Whether what carries `mark` ("": none) counts for the run."""
+    return not mark or mark.startswith(run)
+
+
+def _processes(all: bool, run: str) -> list[str]:
     """Pid and name: what a run of a notebook has started; all: any engine, machine or registry.
 
     The embedded engine is none of them: it serves all kernels and stops by itself.
@@ -175,7 +193,7 @@ def _processes(all: bool) -> list[str]:
     import psutil
 
     found = set()
-    for one in undo.processes(""):
+    for one in undo.processes(run):
         with contextlib.suppress(psutil.Error):  # it ended in the meantime
             found.add(f"{one.pid} {one.name()}")
     for one in psutil.process_iter() if all else ():

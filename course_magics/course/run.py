@@ -46,20 +46,26 @@ class Outcome:
         return self.failure is None and not self.left
 
 
-def run(places: list[Path], out: Path | None, jobs: int = 1) -> list[Outcome]:
+def run(places: list[Path], out: Path | None, jobs: int = 1, mark: str = "") -> list[Outcome]:
     """Run copies into `out`, or (None) store outputs; `jobs` notebooks at a time.
 
+    mark: a word that begins the marks of all that the notebooks make (`undo.py`).
     A line for each as it ends, then a table in the course's order, then what failed.
     """
     books = find(places)
     if out is not None:
         made = [f"{book.stem}{end}" for book in books for end in (".ipynb", ".html", ".log")]
         storage.claim(out, made, hint="--out DIR names another folder; make clean removes build/")
-    outcomes = _awaited(_all(books, out, jobs))
+    outcomes = _awaited(_all(books, out, jobs, mark or new_mark()))
     say(f"\n{table(outcomes)}")
     for line in (line for outcome in outcomes for line in told(outcome)):
         say(line)
     return outcomes
+
+
+def new_mark() -> str:
+    """A word that tells what one run makes from what any other makes."""
+    return uuid.uuid4().hex[:8]
 
 
 def _awaited(work: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
@@ -142,13 +148,15 @@ def environment(notebook: Path, progress: Path, run: str = "") -> dict[str, str]
     return {**os.environ, **found}
 
 
-async def _all(notebooks: list[Path], out: Path | None, jobs: int) -> list[Outcome]:
+async def _all(notebooks: list[Path], out: Path | None, jobs: int, mark: str) -> list[Outcome]:
     places = asyncio.Semaphore(jobs)
     done: list[Outcome] = []
 
     async def one(path: Path) -> Outcome:
         async with places:
-            outcome = await _one(path, out, Path(folder) / f"{path.stem}.progress")
+            outcome = await _one(
+                path, out, Path(folder) / f"{path.stem}.progress", f"{mark}-{path.stem}"
+            )
         done.append(outcome)
         result = "ok" if outcome.passed else f"failed: {_why(outcome)}"
         say(f"[{len(done)}/{len(notebooks)}] {path.name} {outcome.seconds:.1f} s, {result}")
@@ -158,7 +166,7 @@ async def _all(notebooks: list[Path], out: Path | None, jobs: int) -> list[Outco
         return list(await asyncio.gather(*map(one, notebooks)))
 
 
-async def _one(path: Path, out: Path | None, progress: Path) -> Outcome:
+async def _one(path: Path, out: Path | None, progress: Path, mark: str) -> Outcome:
     import nbformat
 
     try:
@@ -174,7 +182,6 @@ async def _one(path: Path, out: Path | None, progress: Path) -> Outcome:
         folder = out / "work" / path.stem
         folder.mkdir(parents=True, exist_ok=True)
         _pictures(path.parent, folder)
-    mark = f"{path.stem}-{uuid.uuid4().hex[:8]}"
     begun = time.monotonic()
     failure = await execute(book, folder, environment(path, progress, mark))
     outcome = Outcome(path.name, cells, time.monotonic() - begun, failure)

@@ -185,7 +185,41 @@ def test_a_process_that_ends_while_it_is_looked_at_is_not_left(
             raise psutil.NoSuchProcess(self.pid)
 
     monkeypatch.setattr(left.undo, "processes", lambda run: [Ending()])
-    assert left._processes(all=False) == []
+    assert left._processes(all=False, run="") == []
+
+
+@pytest.mark.engine
+def test_another_run_beside_it_is_none_of_its_business(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the other has made meanwhile is still in use, and neither run fails for it."""
+    name = f"beside-{uuid.uuid4().hex[:8]}"
+    write(
+        here / "a.ipynb",
+        "import os, subprocess, sys\n"
+        "os.environ['COURSE_RUN'] = 'other-1'\n"
+        "other = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
+        "from course_magics import runs\nruns.note(runs.SWARM, 'theirs')",
+        "%load_ext course_magics",
+        f"%container run -d --name {name} course/busybox sleep 1000",
+        f"%container volume create {name}",
+    )
+    (there := tmp_path / "state" / "swarms").mkdir(parents=True)
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    try:
+        before = left.things([])
+        (there / "theirs.json").write_text("{}")
+        # Its kernel marks what it makes by another run's name, as that run's kernel would.
+        status = course.main(["run", "a.ipynb"])
+        assert status == 0, capsys.readouterr().out
+        assert name in left.left(before, [])["containers"], "all of it is seen by who asks for all"
+        (there / "theirs.json").unlink()
+    finally:
+        for one in undo.processes("other-1"):
+            one.kill()
+        with engine.talking("docker rm -f") as api:
+            api.remove_container(name, force=True)
+            api.remove_volume(name)
 
 
 def test_notes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
