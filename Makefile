@@ -26,8 +26,8 @@ lab: setup ## open the notebooks in JupyterLab
 setup-docs: # the same, and what the site and the slides need
 	@bash .ci/setup "$(VENV)" docs
 
-check: setup-test ## style, types and unit tests, in a minute
-	@ruff check . && ruff format --check --quiet . && mypy
+check: setup-test ## style, types, imports and unit tests, in a minute
+	@ruff check . && ruff format --check --quiet . && mypy && lint-imports --no-logo --no-cache
 	@python -m pytest tests/unit -n 2 --dist load -q
 
 test: setup-test ## run every test (COURSE_REQUIRE=all: nothing may be skipped)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any, ClassVar
 
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 
 _RED, _DIM, _RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
 
@@ -20,7 +21,11 @@ class CourseError(Exception):
 
     message: what was wrong, one line. command: the docker or vagrant line that failed.
     status: its exit status. detail: the engine's own words. hint: what to type or do next.
+    result: what there is in spite of it, such as a build as far as it got; else None.
     """
+
+    #: The class that a reader sees: a finer one is for the code that catches it.
+    shown: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class CourseError(Exception):
         self.status = status
         self.detail = detail
         self.hint = hint
+        self.result: Any = None
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -63,7 +69,7 @@ class CourseError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         first, *rest = self.lines()
-        return [f"{_RED}{type(self).__name__}{_RESET}: {first}", *rest]
+        return [f"{_RED}{self.shown or type(self).__name__}{_RESET}: {first}", *rest]
 
 
 def _rebuild(kind: type[CourseError], message: str, state: dict[str, object]) -> CourseError:
@@ -78,6 +84,24 @@ class OptionError(CourseError):
 
 class EngineError(CourseError):
     """The Docker engine: not found, not answering, or it refused what was asked."""
+
+
+class NotFound(EngineError):
+    """The engine has no such thing (its status 404)."""
+
+    shown = "EngineError"
+
+
+class Conflict(EngineError):
+    """The engine has it in use, or under that name already (its status 409)."""
+
+    shown = "EngineError"
+
+
+class EngineGone(EngineError):
+    """The engine was there and does not answer any more."""
+
+    shown = "EngineError"
 
 
 class DiskFull(CourseError):

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TextIO
 
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 
 
 def plain(text: object) -> str:

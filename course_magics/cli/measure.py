@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from course_magics.display.blocks import clean
 from course_magics.terminal import say
+from course_magics.text import clean
 
 if TYPE_CHECKING:
     from course_magics.cli.words import Words

@@ -10,7 +10,7 @@ from course_magics.cli.words import noun, say
 
 if TYPE_CHECKING:
     from course_magics.cli.words import Words
-    from course_magics.engine.swarm import Node
+    from course_magics.swarms.local import Node
 
 
 def add(words: Words) -> None:
@@ -45,7 +45,7 @@ def add(words: Words) -> None:
 
 
 def _up(args: argparse.Namespace) -> None:
-    from course_magics.engine.swarm import Swarm
+    from course_magics.swarms.local import Swarm
 
     nodes = Swarm(args.name).up(
         args.nodes,
@@ -59,7 +59,7 @@ def _up(args: argparse.Namespace) -> None:
 
 
 def _status(args: argparse.Namespace) -> None:
-    from course_magics.engine.swarm import Swarm
+    from course_magics.swarms.local import Swarm
 
     _show(Swarm(args.name).status())
 
@@ -72,19 +72,19 @@ def _show(nodes: list[Node]) -> None:
 
 
 def _down(args: argparse.Namespace) -> None:
-    from course_magics.engine.swarm import Swarm
+    from course_magics.swarms.local import Swarm
 
     gone = Swarm(args.name).down()
     say(f"removed: {', '.join(gone)}" if gone else "there was none")
 
 
 def _kill(args: argparse.Namespace) -> None:
-    from course_magics.engine.swarm import Swarm
+    from course_magics.swarms.local import Swarm
 
     say(f"{Swarm(args.name).kill(args.node)} has no power any more")
 
 
 def _start(args: argparse.Namespace) -> None:
-    from course_magics.engine.swarm import Swarm
+    from course_magics.swarms.local import Swarm
 
     say(f"{Swarm(args.name).start(args.node)} runs again")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from course_magics import engine
 from course_magics.containers.lifecycle import known
+from course_magics.display.finished import Finished, ended_badly
 from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
-from course_magics.finished import Finished, ended_badly
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from course_magics.display import Block, Command, Facts, Link, Shown
 
 if TYPE_CHECKING:
     from course_magics.display import Table
-    from course_magics.finished import Finished
+    from course_magics.display.finished import Finished
 
 
 def state_of(details: dict[str, Any]) -> str:
@@ -55,14 +55,12 @@ class Container(Shown):
 
     def _details(self) -> dict[str, Any] | None:
         """What the engine knows of it; None when it has been removed."""
-        from course_magics.errors import EngineError
+        from course_magics.errors import NotFound
 
         try:
             return self.inspect()
-        except EngineError as error:
-            if "no such container" in str(error).lower():
-                return None
-            raise
+        except NotFound:
+            return None
 
     def inspect(self) -> dict[str, Any]:
         """All that the engine knows about it."""

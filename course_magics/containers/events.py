@@ -103,7 +103,7 @@ def events(
         except KeyboardInterrupt:
             many = "1 event" if found.seen == 1 else f"{found.seen} events"
             error = Interrupted(f"stopped watching after {many}", command=line)
-            error.result = found  # type: ignore[attr-defined]
+            error.result = found
             raise error from None
         finally:
             if response is not None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from course_magics import engine
 from course_magics.containers.create import show
 from course_magics.containers.lifecycle import naming
+from course_magics.display.finished import Finished, ended_badly
 from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, Interrupted
-from course_magics.finished import Finished, ended_badly
 from course_magics.patience import until
 from course_magics.streams import Stream
 
@@ -120,7 +120,7 @@ def execute(
             missing = "not found" in out.text or "no such file" in out.text
             what = "was not found in the container" if missing else "cannot be executed"
             error = ContainerError(f"the program {what}", command=line, status=result.exit_code)
-            error.result = result  # type: ignore[attr-defined]
+            error.result = result
             raise error
         raise ended_badly(result, f"the command in {container}", ContainerError)
     return result

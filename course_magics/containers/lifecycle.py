@@ -85,7 +85,7 @@ def _together(failed: list[CourseError], result: Done, line: str) -> CourseError
             detail="\n".join(e.message for e in failed),
             hint=first.hint,
         )
-    error.result = result  # type: ignore[attr-defined]
+    error.result = result
     return error
 
 
@@ -235,7 +235,7 @@ def wait(names: Sequence[str], line: str) -> Ended:
     try:
         each(names, "ended", act, line)
     except CourseError as error:
-        error.result = Ended(found, line)  # type: ignore[attr-defined]
+        error.result = Ended(found, line)
         raise
     return Ended(found, line)
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from course_magics import engine
 from course_magics.containers.lifecycle import known
+from course_magics.display.finished import Finished
 from course_magics.engine.routes import route
 from course_magics.engine.stream import pump, request
 from course_magics.errors import Interrupted, OptionError
-from course_magics.finished import Finished
 from course_magics.streams import Stream
 from course_magics.units import read_seconds
 

@@ -30,12 +30,10 @@ def naming(api: APIClient, kind: str, name: str) -> Iterator[None]:
         raise EngineError(f"no such {kind}: {name!r}", hint=f"%container {kind} ls lists them")
     try:
         yield
-    except NotFound as error:
+    except NotFound:
         names = names_of(api, kind)
         if name in names:
             raise  # something else is missing: the container that shall be connected
-        if not re.search(rf"no such {kind}|{kind} .*not found", str(error.explanation).lower()):
-            raise
         near = closest(name, names)
         raise EngineError(
             unknown, hint=f"did you mean {near}?" if near else f"%container {kind} ls lists them"

@@ -15,10 +15,10 @@ from course_magics.containers.image import familiar
 from course_magics.containers.lifecycle import known, written_down
 from course_magics.containers.options import RunOptions
 from course_magics.containers.reap import reap_once
+from course_magics.display.finished import Finished, ended_badly
 from course_magics.engine.routes import route
 from course_magics.engine.stream import Attached, pump, request
 from course_magics.errors import ContainerError, EngineError, Interrupted
-from course_magics.finished import Finished, ended_badly
 from course_magics.streams import Stream
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def run_foreground(
                 _remove(api, id)
             if isinstance(error, ContainerError):
                 result.exit_code = error.status
-                error.result = result  # type: ignore[attr-defined]
+                error.result = result
             raise
         finally:
             out.close()

@@ -72,7 +72,7 @@ def stats(
                 time.sleep(max(_LEAST - (time.monotonic() - begun), 0))
     except KeyboardInterrupt:
         error = Interrupted("stopped watching; the containers go on", command=line)
-        error.result = last  # type: ignore[attr-defined]
+        error.result = last
         raise error from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

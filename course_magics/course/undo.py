@@ -73,10 +73,10 @@ def _destroy(project: Path) -> None:
 
 def _in_the_state_folder(run: str) -> Iterator[tuple[str, str, Callable[[], object]]]:
     """Hosts, swarms and registries that the run has noted as its own."""
-    from course_magics.engine.swarm import Swarm
     from course_magics.machines import hosts
     from course_magics.registry import server
     from course_magics.registry.place import Place
+    from course_magics.swarms.local import Swarm
 
     removers: dict[str, Callable[[str], object]] = {
         runs.HOST: hosts.remove,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from course_magics.display.blocks import Line, clean, width
+from course_magics.display.blocks import Line, width
+from course_magics.text import clean
 
 #: From this ratio on the axis is logarithmic: a linear one would show the small bars as nothing.
 _LOG_FROM = 50

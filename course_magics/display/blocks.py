@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal, Protocol
 
+from course_magics.text import clean
+
 Tone = Literal["plain", "good", "bad", "warn", "dim"]
 
 # Jupyter's theme colours where there are any, so that a dark theme stays readable.
@@ -35,15 +37,6 @@ class Block(Protocol):
 
     def html(self) -> str:
         """The block as HTML, everything from outside escaped."""
-
-
-def clean(value: object) -> str:
-    """`value` as text on one terminal line: no control or direction characters get through."""
-    text = str(value)
-    if text.isascii() and text.isprintable():  # nearly always: a table of hundreds stays quick
-        return text
-    text = text.replace("\t", " ").replace("\r\n", " ").replace("\n", " ")
-    return "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} else "�" for c in text)
 
 
 def _shown(value: object, before: str = "") -> str:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from course_magics.display.blocks import Block, Command, Grid, Line, clean
+from course_magics.display.blocks import Block, Command, Grid, Line
 from course_magics.display.shown import Shown
+from course_magics.text import clean
 
 CREATED, RUNNING, PAUSED, EXITED, REMOVED = "created", "running", "paused", "exited", "removed"
 STATES = (CREATED, RUNNING, PAUSED, EXITED, REMOVED)

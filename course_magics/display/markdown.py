@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from course_magics.display.blocks import MONO, TONES, Line, Pre, clean
+from course_magics.display.blocks import MONO, TONES, Line, Pre
+from course_magics.text import clean
 
 _FENCE = re.compile(r"^(`{3,})\s*([\w-]*)\s*$")
 _HEADING = re.compile(r"^(#{1,6})\s+(.*)$")

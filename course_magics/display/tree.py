@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from course_magics.display.blocks import MONO, clean
+from course_magics.display.blocks import MONO
+from course_magics.text import clean
 from course_magics.units import show_bytes
 
 

@@ -16,7 +16,14 @@ from course_magics.engine.advice import what_next
 from course_magics.engine.client import client, tls_options
 from course_magics.engine.find import EMBEDDED, Place, places
 from course_magics.engine.reasons import how_to_start, reason, unreachable
-from course_magics.errors import CourseError, EngineError, Interrupted
+from course_magics.errors import (
+    Conflict,
+    CourseError,
+    EngineError,
+    EngineGone,
+    Interrupted,
+    NotFound,
+)
 from course_magics.storage import disk_full, is_full
 
 if TYPE_CHECKING:
@@ -279,7 +286,7 @@ def watched(engine: Engine, command: str) -> Iterator[None]:
         forget()
         if engine.tunnel is not None:
             engine.tunnel.close()
-        raise EngineError(
+        raise EngineGone(
             f"the Docker engine at {engine.url} does not answer any more: "
             f"no sign of life for {limit:.0f} s",
             command=command,
@@ -308,7 +315,8 @@ def _errors(engine: Engine, command: str) -> Iterator[None]:
         words = str(error.explanation or error)
         if words.strip() in ("Not Found", "page not found"):
             words = f"{engine.product} has no such request"
-        raise EngineError(
+        kind = {404: NotFound, 409: Conflict}.get(error.status_code, EngineError)
+        raise kind(
             f"the engine refused: {words.strip().splitlines()[0] if words.strip() else error}",
             command=command,
             detail="\n".join(words.strip().splitlines()[1:]) or None,
@@ -322,7 +330,7 @@ def _errors(engine: Engine, command: str) -> Iterator[None]:
         forget()
         if engine.lease is not None:
             raise _lost(engine.lease, command, reason(error)) from None
-        raise EngineError(
+        raise EngineGone(
             f"the connection to the Docker engine at {engine.url} broke",
             command=command,
             detail=reason(error),
@@ -330,13 +338,13 @@ def _errors(engine: Engine, command: str) -> Iterator[None]:
         ) from None
 
 
-def _lost(lease: Lease, command: str, reason: str) -> EngineError:
+def _lost(lease: Lease, command: str, reason: str) -> EngineGone:
     """The error for an embedded engine that has gone in the middle of a command."""
     from course_magics.engine import embedded
 
     patience.until(lambda: not lease.alive)  # the keeper looks why, writes it down and goes
     why = None if lease.alive else embedded.why_it_ended()
-    return EngineError(
+    return EngineGone(
         f"the embedded engine stopped: {why}" if why else "the embedded engine stopped",
         command=command,
         detail=None if why else reason,

@@ -166,7 +166,7 @@ def check(name: str = "", *, strict: bool = False) -> Report:
             detail="\n".join(f"{'✔' if f.ok else '✘'} {f.words}" for f in findings),
             hint=report.next.partition("; ")[2] or None,
         )
-        error.result = report  # type: ignore[attr-defined]
+        error.result = report
         raise error
     return report
 

@@ -172,7 +172,7 @@ class Machine:
         try:
             done = self._found.ssh(script)
         except MachineError as error:
-            failed = getattr(error, "result", None)
+            failed = error.result
             if failed is None or failed.exit_code == 255:  # ssh's own: there was no connection
                 return Ran(None, "")
             done = failed

@@ -205,7 +205,7 @@ def engine_runs(folder: Path, name: str) -> None:
     try:
         ssh.run(folder, name, "docker version -f '{{.Server.Version}}'")
     except MachineError as error:
-        detail = getattr(error, "result", None)
+        detail = error.result
         raise MachineError(
             f"the engine of {name} does not start", detail=detail.stderr if detail else str(error)
         ) from None

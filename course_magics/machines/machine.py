@@ -8,8 +8,8 @@ from typing import Any
 
 from course_magics import process
 from course_magics.display import Block, Command, Grid, Line, Listed, Shown
+from course_magics.display.finished import Finished
 from course_magics.errors import MachineError, closest
-from course_magics.finished import Finished
 from course_magics.machines import ensure, program, project, ssh
 from course_magics.streams import Stream
 

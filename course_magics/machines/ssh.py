@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_magics import process, runtime
+from course_magics.display.finished import Finished, ended_badly
 from course_magics.errors import Interrupted, MachineError, OptionError
-from course_magics.finished import Finished, ended_badly
 from course_magics.machines import program, project
 from course_magics.streams import Stream
 

@@ -50,7 +50,7 @@ def run(magic: Magic, shell: InteractiveShell, line: str, cell: str | None = Non
         if not call.flags.get("no_raise"):
             raise
         print("\n".join(error.lines()))
-        result = getattr(error, "result", None)
+        result = error.result
     if name:
         shell.user_ns[name] = result
     return result

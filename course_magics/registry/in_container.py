@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from course_magics import engine, labels
 from course_magics.containers.create import fetch, is_missing_image
-from course_magics.errors import EngineError, RegistryError
+from course_magics.errors import EngineError, NotFound, RegistryError
 
 if TYPE_CHECKING:
     from course_magics.registry.place import Facts, Place
@@ -110,24 +111,17 @@ def ended(name: str) -> str | None:
 
 def stop(name: str) -> None:
     """Remove the container; the volume with its images stays."""
-    from docker.errors import NotFound
-
-    with engine.talking(f"docker rm -f {name}") as api:
-        try:
-            api.remove_container(name, force=True)
-        except NotFound:
-            return
+    with contextlib.suppress(NotFound), engine.talking(f"docker rm -f {name}") as api:
+        api.remove_container(name, force=True)
 
 
 def remove_data(place: Place) -> None:
     """Remove the volume with its images, where an engine answers and has one."""
-    from docker.errors import NotFound
-
     try:
         with engine.talking(f"docker volume rm {_name(place)}") as api:
             api.remove_volume(_name(place))
     except NotFound:
         return
-    except EngineError as error:
-        if "no such volume" not in str(error).lower() and engine.found() is not None:
+    except EngineError:
+        if engine.found() is not None:
             raise

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from course_magics.containers.build.result import Build, Step, shorten
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 from course_magics.units import show_bytes
 from course_magics.widgets.live import view as live_view
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from course_magics.containers.compose.progress import Progress
 from course_magics.containers.compose.up import Blind, Watch
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 from course_magics.widgets.live import View
 from course_magics.widgets.live import view as live_view
 

@@ -12,9 +12,9 @@ from course_magics.containers import change, lifecycle
 from course_magics.containers.container import Container
 from course_magics.containers.life import Life
 from course_magics.display import Command, Line
-from course_magics.display.blocks import clean
 from course_magics.display.lifecycle import Moment, moves, svg
 from course_magics.errors import CourseError
+from course_magics.text import clean
 
 #: docker's words, in the order of the buttons.
 _DO: dict[str, Callable[[str, str], object]] = {

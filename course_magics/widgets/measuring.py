@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from html import escape
 
 from course_magics import settings
-from course_magics.display.blocks import clean
 from course_magics.experiments.lab import Progress
+from course_magics.text import clean
 from course_magics.widgets.live import view
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 from course_magics import settings
 from course_magics.containers.swarm.converge import Progress
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 from course_magics.widgets.live import view
 
 #: From when on it is told that nothing moves (seconds).

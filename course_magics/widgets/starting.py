@@ -6,7 +6,7 @@ import time
 from html import escape
 
 from course_magics import settings
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 from course_magics.widgets.live import View, view
 
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from course_magics.display import Table
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 from course_magics.widgets.live import view as live_view
 
 _BAR = "var(--jp-brand-color1,#1976d2)"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from html import escape
 
 from course_magics.containers.transfer import Layer, Progress
-from course_magics.display.blocks import clean
+from course_magics.text import clean
 from course_magics.units import show_bytes
 from course_magics.widgets.live import view as live_view
 

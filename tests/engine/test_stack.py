@@ -9,9 +9,9 @@ import pytest
 from course_magics import engine, labels
 from course_magics.containers.compose import program
 from course_magics.engine.namespaced import lacks
-from course_magics.engine.swarm import Swarm
 from course_magics.errors import EngineError, OptionError
 from course_magics.patience import until
+from course_magics.swarms.local import Swarm
 
 from .conftest import Cell
 

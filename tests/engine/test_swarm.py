@@ -20,8 +20,8 @@ from course_magics import engine, labels, patience, settings
 from course_magics.containers.swarm import converge
 from course_magics.containers.swarm.talk import ipvs
 from course_magics.engine.namespaced import lacks
-from course_magics.engine.swarm import Swarm
 from course_magics.errors import EngineError, Interrupted, OptionError
+from course_magics.swarms.local import Swarm
 
 from .beside import traces
 from .conftest import Cell

@@ -14,9 +14,9 @@ import pytest
 from course_magics.cli import main
 from course_magics.engine.bridge import Bridge
 from course_magics.engine.namespaced import Namespaced, lacks
-from course_magics.engine.swarm import Swarm
 from course_magics.errors import EngineError
 from course_magics.runtime import state_dir
+from course_magics.swarms.local import Swarm
 
 from .beside import traces
 

@@ -12,9 +12,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics.cli import main
 from course_magics.engine import contexts
-from course_magics.engine.swarm import Swarm
 from course_magics.machines import hosts, ssh
 from course_magics.patience import until
+from course_magics.swarms.local import Swarm
 
 pytestmark = pytest.mark.machine
 

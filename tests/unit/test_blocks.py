@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from course_magics.display import Command, Facts, Grid, Line, Pre, Shown, Table
-from course_magics.display.blocks import clean, width
+from course_magics.display.blocks import width
+from course_magics.text import clean
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from course_magics.engine.swarm import Swarm
 from course_magics.errors import EngineError, OptionError
 from course_magics.machines import hosts
+from course_magics.swarms.local import Swarm
 
 
 @pytest.mark.parametrize("text", ["", '{"nodes": 3, "on": "name'])

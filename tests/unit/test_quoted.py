@@ -13,7 +13,8 @@ import pytest
 from course_magics.errors import MachineError
 from course_magics.guest import allowed, recipe
 from course_magics.guest.model import FORMAT, Guest
-from course_magics.machines import hosts, nodes, provider, quoted
+from course_magics.machines import hosts, provider, quoted
+from course_magics.swarms import guests
 
 _RUBY = shutil.which("ruby") or "/opt/vagrant/embedded/bin/ruby"
 needs_ruby = pytest.mark.skipif(not Path(_RUBY).exists(), reason="comes with vagrant")
@@ -54,7 +55,7 @@ def config.after(_) = yield(Trigger.new)
 
 @needs_ruby
 @pytest.mark.parametrize("name", _NAMES)
-@pytest.mark.parametrize("file", [quoted.ruby("ssh_config"), nodes._FILE])
+@pytest.mark.parametrize("file", [quoted.ruby("ssh_config"), guests._FILE])
 def test_the_trigger_writes_where_it_should_and_nothing_else(
     tmp_path: Path, name: str, file: str
 ) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from course_magics import memory
 from course_magics.cli import main
-from course_magics.engine import nodes
-from course_magics.engine.nodes import choose, room
 from course_magics.errors import EngineError, OptionError
+from course_magics.swarms import members
+from course_magics.swarms.members import choose, room
 
 UP = "course-magics swarm up"
 
@@ -40,7 +40,7 @@ def test_with_root_namespaces_even_where_vagrant_is(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _install(programs, "vagrant")
-    monkeypatch.setattr(nodes, "lacks", lambda programs=None: [])
+    monkeypatch.setattr(members, "lacks", lambda programs=None: [])
     assert choose(None, UP) == "namespaces"
     assert choose("machines", UP) == "machines"
 
@@ -80,7 +80,7 @@ def test_room_goes_by_tools_and_memory(programs: Path, monkeypatch: pytest.Monke
     assert room(1) == "", "no tools"
     _install(programs, "vagrant")
     assert (room(1), room(3)) == ("machines", ""), "2 GB hold one machine more, not three"
-    monkeypatch.setattr(nodes, "lacks", lambda programs=None: [])
+    monkeypatch.setattr(members, "lacks", lambda programs=None: [])
     assert (room(3), room(9)) == ("namespaces", "namespaces")
     monkeypatch.setattr(memory, "available", lambda: 100 << 20)
     assert room(1) == ""

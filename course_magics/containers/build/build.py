@@ -235,7 +235,7 @@ def _explain(
     error = BuildError(
         message, command=line, status=failure.status, detail=words or None, hint=hint
     )
-    error.result = result  # type: ignore[attr-defined]
+    error.result = result
     return error
 
 

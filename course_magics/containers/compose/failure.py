@@ -103,7 +103,7 @@ def ended(project: Project, line: str, rows: Sequence[dict[str, Any]]) -> Contai
         hint="%compose logs shows all of their output; %compose down removes the project",
     )
     with contextlib.suppress(CourseError):
-        error.result = stack.Stack(project, line)  # type: ignore[attr-defined]
+        error.result = stack.Stack(project, line)
     return error
 
 

@@ -14,8 +14,8 @@ from course_magics.containers.compose.failure import check_alive, ended, failed
 from course_magics.containers.compose.logs import Lines, Sorter
 from course_magics.containers.compose.progress import Progress
 from course_magics.containers.compose.project import Project
+from course_magics.display.finished import Finished, ended_badly
 from course_magics.errors import ContainerError, EngineError, Interrupted
-from course_magics.finished import Finished, ended_badly
 from course_magics.streams import Stream
 
 

@@ -17,8 +17,8 @@ from course_magics.containers.compose.up import services
 from course_magics.containers.lifecycle import Ended
 from course_magics.containers.listing import Lines
 from course_magics.display import Shown, Table
+from course_magics.display.finished import Finished
 from course_magics.errors import Interrupted
-from course_magics.finished import Finished
 from course_magics.streams import Stream
 from course_magics.units import show_bytes
 

@@ -62,7 +62,7 @@ def layers(
             detail="\n".join(f"{show_bytes(w.size)} {w.copies}× /{w.path}" for w in worst) or None,
             hint="files that one layer writes and a later one changes or removes: one RUN for both",
         )
-        error.result = result  # type: ignore[attr-defined]
+        error.result = result
         raise error
     return result
 

@@ -67,7 +67,7 @@ def lint(
             detail="\n".join(b.text() for b in result.blocks()[:-1]),
             hint=failing[0].fix or None,
         )
-        error.result = result  # type: ignore[attr-defined]
+        error.result = result
         raise error
     return result
 

@@ -8,10 +8,10 @@ from typing import Any
 from course_magics.containers.logs import moment
 from course_magics.containers.swarm.talk import find, managing, name_of, names
 from course_magics.containers.swarm.tasks import label, tasks
+from course_magics.display.finished import Finished
 from course_magics.engine.routes import route
 from course_magics.engine.stream import pump, request
 from course_magics.errors import Interrupted, OptionError
-from course_magics.finished import Finished
 from course_magics.streams import Sink, Stream
 
 

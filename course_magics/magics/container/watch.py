@@ -33,7 +33,7 @@ def _stats(call: Call) -> Any:
         with live() as watch:
             return ask(watch)
     except Interrupted as stopped:
-        display(stopped.result)  # type: ignore[attr-defined,no-untyped-call]
+        display(stopped.result)  # type: ignore[no-untyped-call]
         raise
 
 

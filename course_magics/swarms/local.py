@@ -1,6 +1,6 @@
 """A Swarm of several real engines on this one computer, for trying what happens when one fails.
 
-Each node is an engine with an address of its own, in namespaces or in a machine (`nodes.py`), so
+Each node is an engine with an address of its own, in namespaces or in a machine (`members.py`), so
 the nodes talk to each other as computers do. What there is stands in one file; all else is the
 kernel's, vagrant's, docker's contexts' and the nodes' own: any process goes on where another
 stopped.
@@ -19,10 +19,10 @@ from course_magics import runs, storage
 from course_magics.engine import contexts, docker_config, tunnel
 from course_magics.engine.bridge import interface
 from course_magics.engine.namespaced import unbroken
-from course_magics.engine.nodes import NAMESPACES, Member, Place, Say, choose, place, remains
 from course_magics.errors import CourseError, EngineError, Interrupted, OptionError, closest
 from course_magics.patience import limit
 from course_magics.runtime import state_dir
+from course_magics.swarms.members import NAMESPACES, Member, Place, Say, choose, place, remains
 
 if TYPE_CHECKING:
     from docker import APIClient

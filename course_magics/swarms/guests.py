@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_magics import storage
-from course_magics.engine.nodes import Say
 from course_magics.errors import CourseError
 from course_magics.machines import hosts, program, project, ssh
 from course_magics.machines import machine as machines
 from course_magics.machines.vagrantfile import write
 from course_magics.runtime import state_dir
 from course_magics.streams import Stream
+from course_magics.swarms.members import Say
 
 #: VirtualBox takes private addresses from 192.168.56.0/21 only; the other providers take any.
 _NETWORK = "192.168.56."

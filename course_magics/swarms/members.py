@@ -58,7 +58,7 @@ class Place(Protocol):
 def place(kind: str, name: str, count: int, programs: Path | None = None) -> Place:
     """Where the swarm `name` has, or would have, its `count` nodes."""
     if kind == MACHINES:
-        from course_magics.machines.nodes import Guests
+        from course_magics.swarms.guests import Guests
 
         return Guests(name, count)
     return Bridged(name, count, programs)

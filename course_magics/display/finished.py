@@ -78,5 +78,5 @@ def ended_badly(result: Finished, who: str, kind: type[CourseError]) -> CourseEr
         status=result.exit_code,
         hint="its output is above; --no-raise lets the cell pass",
     )
-    error.result = result  # type: ignore[attr-defined]
+    error.result = result
     return error
