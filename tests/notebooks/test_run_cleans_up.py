@@ -192,7 +192,7 @@ def test_a_process_that_ends_while_it_is_looked_at_is_not_left(
 def test_another_run_beside_it_is_none_of_its_business(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the other has made meanwhile is still in use, and neither run fails for it."""
+    """What another run, or the reader, makes meanwhile is in use: the run does not fail for it."""
     name = f"beside-{uuid.uuid4().hex[:8]}"
     write(
         here / "a.ipynb",
@@ -203,6 +203,9 @@ def test_another_run_beside_it_is_none_of_its_business(
         "%load_ext course_magics",
         f"%container run -d --name {name} course/busybox sleep 1000",
         f"%container volume create {name}",
+        "del os.environ['COURSE_RUN']",
+        f"%container run -d --name {name}-mine course/busybox sleep 1000",
+        f"%container commit {name}-mine {name}",
     )
     (there := tmp_path / "state" / "swarms").mkdir(parents=True)
     monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
@@ -219,7 +222,9 @@ def test_another_run_beside_it_is_none_of_its_business(
             one.kill()
         with engine.talking("docker rm -f") as api:
             api.remove_container(name, force=True)
+            api.remove_container(f"{name}-mine", force=True)
             api.remove_volume(name)
+            api.remove_image(name)
 
 
 def test_notes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
