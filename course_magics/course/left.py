@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import time
 from collections.abc import Iterable
@@ -88,11 +89,14 @@ def left(before: Things, folders: Iterable[Path], *, all: bool = False, run: str
     """
     folders = list(folders)
     patience = Patience(_PATIENCE)
+    fewest: float = math.inf
     while True:
         now = things(folders, all=all, run=run)
         new = {kind: sorted(set(names) - set(before.get(kind, ()))) for kind, names in now.items()}
         new = {kind: names for kind, names in new.items() if names}
-        patience.saw(new)
+        # What comes and goes beside it is no sign that it goes.
+        fewest = min(fewest, sum(map(len, new.values())))
+        patience.saw(fewest)
         if not new or patience.over:
             return new
         time.sleep(0.5)
