@@ -223,6 +223,29 @@ def test_a_machine_killed_while_it_shuts_down_is_off(make: Make) -> None:
     assert one.state() == "poweroff"
 
 
+def test_a_port_whose_owner_does_not_answer_is_taken(make: Make) -> None:
+    """A stopped program keeps its ports, and nobody gets through to it."""
+    with socket.socket() as owner, contextlib.ExitStack() as waiting:
+        owner.bind(("127.0.0.1", 0))
+        owner.listen(0)
+        port = owner.getsockname()[1]
+        full = False
+        while not full:  # its queue
+            waiter = waiting.enter_context(socket.socket())
+            waiter.settimeout(0.5)
+            try:
+                waiter.connect(("127.0.0.1", port))
+            except TimeoutError:
+                full = True
+        one = make(
+            f'config.vm.network "forwarded_port", guest: 22, host: {port}, id: "ssh", '
+            "auto_correct: true"
+        )
+        out = one.vagrant("up")
+        assert f"22 => {port}" in out, "the collision was seen"
+        assert "Now on port" in out
+
+
 def test_sizes_meant_for_virtualbox_and_an_interrupted_up(make: Make) -> None:
     one = make(
         'config.vm.hostname = "sized"\n'

@@ -3,6 +3,7 @@ require "securerandom"
 require "shellwords"
 
 require_relative "folders"
+require_relative "ports"
 require_relative "quick_ssh"
 require_relative "sizes"
 
@@ -85,7 +86,7 @@ module CourseQemu
 
     def self.boot
       stack do |b|
-        b.use EnvSet, port_collision_repair: true
+        b.use EnvSet, port_collision_repair: true, port_collision_port_check: Ports.method(:taken?)
         b.use HandleForwardedPortCollisions
         b.use furnish
         b.use Start
@@ -96,7 +97,7 @@ module CourseQemu
     # A suspended machine has its name, network and folders still.
     def self.go_on
       stack do |b|
-        b.use EnvSet, port_collision_repair: true
+        b.use EnvSet, port_collision_repair: true, port_collision_port_check: Ports.method(:taken?)
         b.use HandleForwardedPortCollisions
         b.use Quick
         b.use Provision
