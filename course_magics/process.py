@@ -22,7 +22,7 @@ _IDLE = 0.2
 #: How long the output of a program that has ended is waited for (seconds).
 _LAST_WORDS = 1.0
 #: ■: how long a program may take to end by itself, then to obey SIGTERM (seconds).
-_GRACE, _TERM = 2.0, 0.4
+GRACE, _TERM = 2.0, 0.4
 _PR_SET_PDEATHSIG = 1
 
 
@@ -43,7 +43,7 @@ def run(
     out: Sink,
     err: Sink,
     lifeline: bytes | None = None,
-    grace: float = _GRACE,
+    grace: float = GRACE,
 ) -> int:
     """Run `command` to its end, its output going to `out` and `err` as it comes.
 

@@ -7,7 +7,7 @@ question in a cell.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_magics import engine, labels
 from course_magics.containers import ours, steps
@@ -48,7 +48,7 @@ def remove_all(*, mine: bool = False, everybody: bool = False, force: bool = Fal
     """Remove what the course made for this user from the current engine.
 
     mine: only what this process has made; images stay, since all kernels share them.
-    everybody: other users' as well. force: also volumes, and images that may be the reader's own;
+    everybody: other users' as well. force: also volumes, and images that may be somebody's work;
     and without it nothing of everybody's. Raises OptionError that lists what would go, EngineError.
     """
     if mine and everybody:
@@ -99,13 +99,9 @@ class _Found:
         self.things["contexts"] = [(name, name) for name in _contexts(mine)]
 
 
-def _named(images: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """A name at a time: an image that a container of somebody else uses stays his."""
-    return [
-        (name, name.removesuffix(":latest").removeprefix("sha256:"))
-        for image in images
-        for name in ours.image_names(image)
-    ]
+def _named(images: list[str]) -> list[tuple[str, str]]:
+    """A name at a time: an image that has another one, or that somebody's container uses, stays."""
+    return [(name, name.removesuffix(":latest").removeprefix("sha256:")) for name in images]
 
 
 def _contexts(mine: bool) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from course_magics import labels
+from course_magics import engine, labels
+from course_magics.containers.image import familiar
 from course_magics.errors import EngineError
 
 if TYPE_CHECKING:
@@ -72,35 +73,73 @@ def volumes(api: APIClient, filters: Sequence[Filter]) -> list[Found]:
     return list({v["Name"]: v for v in listed}.values())
 
 
-def images(api: APIClient, *, everybody: bool = False) -> tuple[list[Found], list[Found]]:
-    """The images that the course built: those, and those that may be the reader's own.
+def images(api: APIClient, *, everybody: bool = False) -> tuple[list[str], list[str]]:
+    """The names of the images that the course built (ids, where there are none).
+
+    First those that the build gave and that can go; then those of what may be somebody's work: a
+    commit, a name that somebody else gave, an image that a terminal built on one of the course.
+    """
+    listed = [
+        image
+        for image in api.images(filters={"label": labels.IMAGE})
+        if everybody or _label(image)[0] == labels.user()
+    ]
+    theirs = _theirs(api, listed)
+    sure: list[str] = []
+    maybe: list[str] = []
+    for image in listed:
+        given = {familiar(name) for name in _label(image)[1]}
+        for name in _names(image):
+            free = image["Id"] not in theirs and (not _tags(image) or familiar(name) in given)
+            (sure if free else maybe).append(name)
+    return sure, maybe
+
+
+def _label(image: Found) -> tuple[str, list[str]]:
+    return labels.of_image((image.get("Labels") or {})[labels.IMAGE])
+
+
+def _theirs(api: APIClient, listed: Sequence[Found]) -> set[str]:
+    """The ids of the images that may be somebody's work.
 
     A `docker build` in a terminal that begins FROM a course's image inherits its labels. Where an
     image's history does not say that the label was put on it last, it counts as the reader's when
     it has a name and lies on another image of the course; and so does that other one.
     """
-    wanted = labels.IMAGE if everybody else f"{labels.IMAGE}={labels.user()}"
-    listed = api.images(filters={"label": wanted})
     details = {i["Id"]: api.inspect_image(i["Id"]) for i in listed}
     theirs: set[str] = set()
     for image in listed:
-        last = _labelled_last(api, image["Id"])
-        if not _tags(image) or last:
+        id = image["Id"]
+        if labels.WORK in _label(image)[1]:
+            theirs.add(id)
             continue
-        if last is False:  # somebody has put a layer on it: a commit, a build of his own
-            theirs.add(image["Id"])
-        below = [
-            i for i in details if i != image["Id"] and _lies_on(details[image["Id"]], details[i])
-        ]
-        theirs |= {image["Id"], *below} if below else set()
-    return [i for i in listed if i["Id"] not in theirs], [i for i in listed if i["Id"] in theirs]
+        last = _labelled_last(api, id)
+        if last:
+            continue
+        # Somebody has put a layer on it: a commit, a build of his own. A name says so below.
+        if last is False or (not _tags(image) and _committed(details[id])):
+            theirs.add(id)
+        below = [i for i in details if i != id and _lies_on(details[id], details[i])]
+        theirs |= {id, *below} if below and _tags(image) else set()
+    # With an image the engine removes those without a name that it was built on.
+    nameless = [i["Id"] for i in listed if i["Id"] in theirs and not _tags(i)]
+    on_those = (i for i in details for n in nameless if i != n and _lies_on(details[i], details[n]))
+    return theirs | set(on_those)
+
+
+def _committed(image: Found) -> bool:
+    """Whether an image without a label in its history was made of a container.
+
+    Otherwise BuildKit has made it, which names no parent; Podman names one for each.
+    """
+    return bool(image.get("Parent")) and not engine.current().is_podman
 
 
 def _tags(image: Found) -> list[str]:
     return [t for t in image.get("RepoTags") or () if "<none>" not in t]
 
 
-def image_names(image: Found) -> list[str]:
+def _names(image: Found) -> list[str]:
     """What a listed image is called, or its id."""
     return _tags(image) or [str(image["Id"])]
 

@@ -174,7 +174,7 @@ def _images(api: APIClient, all: bool, run: str) -> list[str]:
     names = []
     for image in api.images():
         tags = [tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"]
-        user = (image.get("Labels") or {}).get(labels.IMAGE)
+        user, _ = labels.of_image((image.get("Labels") or {}).get(labels.IMAGE, ""))
         counts = all or (user == labels.user() and not run)
         theirs = user and (not run or user != labels.user())
         demo = [t for t in tags if t.startswith(DEMO) and not theirs]

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_magics import engine, labels, process, runs
+from course_magics import engine, labels, runs
 from course_magics.errors import CourseError
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def machines(folder: Path) -> Iterator[tuple[Path, str]]:
 def _destroy(project: Path) -> None:
     from course_magics.machines import program
 
-    command = [program.find(), "destroy", "-f"]
-    status, out, err = process.capture(command, folder=project, env=program.environment())
+    status, out, err = program.capture(project, ["destroy", "-f"])
     if status:
         raise CourseError((err or out).strip().splitlines()[-1])
 

@@ -10,8 +10,6 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -115,10 +113,7 @@ class Machine:
 
     def _vagrant(self, *words: str) -> None:
         out, err = process.Kept(), process.Kept()
-        status = process.run(
-            [program.find(), *words],
-            folder=self.folder, env=program.environment(), out=out, err=err, grace=_GRACE,
-        )  # fmt: skip
+        status = program.run(self.folder, words, out=out, err=err, grace=_GRACE)
         if status:
             line = program.terminal_line(self.folder, words)
             raise program.failed(line, status, err.text or out.text)
@@ -138,13 +133,9 @@ def _clear() -> None:
 
 def _remove_later(folder: Path) -> None:
     """Destroy the machine in `folder`, then remove it, in a process that outlives this one."""
-    rest = (
-        f"{shlex.join([program.find(), 'destroy', '-f'])}; cd /; rm -rf {shlex.quote(str(folder))}"
-    )
     with contextlib.suppress(MachineError):
         ssh.drop(folder)
-    words = ["sh", "-c", rest] if sys.platform != "win32" else [program.find(), "destroy", "-f"]
-    subprocess.Popen(
-        words, cwd=folder, env={**os.environ, **program.environment()}, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    try:
+        program.detached(folder, ["destroy", "-f"], f"cd /; rm -rf {shlex.quote(str(folder))}")
+    except MachineError:  # it has no Vagrantfile yet, so there is no machine
+        shutil.rmtree(folder, ignore_errors=True)

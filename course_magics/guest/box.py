@@ -90,9 +90,16 @@ def ensure_box(say: Say, force: bool = False) -> Path:
         with tempfile.TemporaryDirectory(prefix=".building-", dir=guest_folder()) as folder:
             box = Path(folder) / "course-debian12.box"
             pack_box(guest, box)
+            # Vagrant looks for one in the folders above, too, and runs it.
+            (Path(folder) / "Vagrantfile").touch()
             run(
                 ["vagrant", "box", "add", "--force", "--name", NAME, "--provider", PROVIDER, box],
-                env={"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"},
+                env={
+                    "VAGRANT_CHECKPOINT_DISABLE": "1",
+                    "VAGRANT_NO_COLOR": "1",
+                    "VAGRANT_CWD": str(Path(folder).absolute()),
+                    "VAGRANT_VAGRANTFILE": "Vagrantfile",
+                },
                 cwd=Path(folder),
             )
         installed = installed_box()

@@ -17,7 +17,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from course_magics import process, runs
+from course_magics import runs
 from course_magics.alone import alone
 from course_magics.display import Table
 from course_magics.engine import contexts
@@ -216,8 +216,7 @@ def _remove(name: str) -> None:
     folder = folder_of_all() / name
     if (folder / ".vagrant").exists():
         with contextlib.suppress(CourseError):
-            command = [program.find(), "destroy", "-f"]
-            process.capture(command, folder=folder, env=program.environment())
+            program.capture(folder, ["destroy", "-f"])
     with contextlib.suppress(CourseError):
         ssh.drop(folder)
     shutil.rmtree(folder, ignore_errors=True)

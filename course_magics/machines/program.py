@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from os import environ
@@ -14,7 +15,7 @@ from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import readable
 from course_magics.machines.text import Lines
 from course_magics.shell import joined
-from course_magics.streams import Stream
+from course_magics.streams import Sink, Stream
 
 _INSTALL = {
     "linux": "sudo apt-get install vagrant    (or https://developer.hashicorp.com/vagrant/install)",
@@ -97,13 +98,46 @@ def relative(folder: Path) -> str:
         return str(folder)
 
 
+def run(
+    folder: Path, words: Sequence[str], *, out: Sink, err: Sink, grace: float = process.GRACE
+) -> int:
+    """Run `vagrant WORDS` in `folder` to its end; returns its exit status. See `process.run`.
+
+    Every call of vagrant goes through here or `detached`. Raises MachineError where it would run a
+    stranger's Vagrantfile.
+    """
+    env = {**environment(), **_here(folder)}
+    command = [find(), *words]
+    return process.run(command, folder=_own(folder), env=env, out=out, err=err, grace=grace)
+
+
+def capture(folder: Path, words: Sequence[str]) -> tuple[int, str, str]:
+    """The same for its text: exit status, output, errors."""
+    out, err = process.Kept(), process.Kept()
+    status = run(folder, words, out=out, err=err)
+    return status, out.text, err.text
+
+
+def detached(folder: Path, words: Sequence[str], after: str) -> None:
+    """Run it in a process that outlives this one, and `after`, a shell's line (not on Windows).
+
+    Raises MachineError as `run`.
+    """
+    command = [find(), *words]
+    if sys.platform != "win32":
+        command = ["sh", "-c", f"{shlex.join(command)}; {after}"]
+    nothing = subprocess.DEVNULL
+    subprocess.Popen(
+        command, cwd=_own(folder), env={**environ, **environment(), **_here(folder)},
+        start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing,
+    )  # fmt: skip
+
+
 def ask(folder: Path, words: Sequence[str], line: str = "") -> list[readable.Event]:
     """Run vagrant for its data (`--machine-readable`). Raises MachineError in vagrant's words."""
     line = line or terminal_line(folder, words)
     try:
-        status, out, err = process.capture(
-            [find(), *words, "--machine-readable"], folder=_own(folder), env=environment()
-        )
+        status, out, err = capture(folder, [*words, "--machine-readable"])
     except KeyboardInterrupt:
         raise Interrupted("interrupted: vagrant was stopped", command=line) from None
     if status:
@@ -120,9 +154,7 @@ def stream(folder: Path, words: Sequence[str], out: Stream | None = None, line: 
     out = out or Stream()
     shown, faults = Lines(out), process.Kept()
     try:
-        status = process.run(
-            [find(), *words], folder=_own(folder), env=environment(), out=shown, err=faults
-        )
+        status = run(folder, words, out=shown, err=faults)
         if not status:
             shown.write(bytes(faults.data))  # not what it failed of: only a warning
     except KeyboardInterrupt:
@@ -165,7 +197,7 @@ def make(folder: Path) -> None:
         ) from None
 
 
-def known(folder: Path) -> Path:
+def _known(folder: Path) -> Path:
     """`folder`, or MachineError where it is missing."""
     if not folder.is_dir():
         raise MachineError(
@@ -175,12 +207,20 @@ def known(folder: Path) -> Path:
     return folder
 
 
+def _here(folder: Path) -> dict[str, str]:
+    """What makes vagrant work in `folder`, also where the reader's VAGRANT_CWD names another one.
+
+    A `destroy` of ours must never be one of the reader's own machine.
+    """
+    return {"VAGRANT_CWD": str(folder.resolve())} if "VAGRANT_CWD" in environ else {}
+
+
 def _own(folder: Path) -> Path:
-    """`known`, where vagrant runs no stranger's Ruby: it looks for a Vagrantfile upwards, too.
+    """`_known`, where vagrant runs no stranger's Ruby: it looks for a Vagrantfile upwards, too.
 
     One in `folder` itself is what the reader has named.
     """
-    here = known(folder).resolve()
+    here = _known(folder).resolve()
     named = environ.get("VAGRANT_VAGRANTFILE")
     for place in (here, *here.parents):
         for name in [named] if named else ["Vagrantfile", "vagrantfile"]:

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_magics import process
 from course_magics.display import Block, Command, Line, Shown
 from course_magics.errors import MachineError
 from course_magics.machines import ensure, program
@@ -66,24 +65,22 @@ def validate(
     """
     line = line or program.terminal_line(folder, ["validate", *flags])
     ensure.provider_known()
-    folder = program.known(folder)
-    command = [program.find(), "validate", *flags]
-    status, out, err = process.capture(command, folder=folder, env=program.environment())
+    words = ["validate", *flags]
+    status, out, err = program.capture(folder, words)
     path = folder / "Vagrantfile"
     if status and _for_docker(path) and shutil.which("docker") is None:
         # Vagrant passes over a provider that is not usable here, and then asks for a box.
-        command.append("--ignore-provider")
-        status, out, err = process.capture(command, folder=folder, env=program.environment())
+        status, out, err = program.capture(folder, [*words, "--ignore-provider"])
     if not status:
         return Vagrantfile(path, line)
-    words = _TRACE.sub("", err or out).replace(f"{folder.resolve()}/", "").strip()
-    number, source = _place(words, path)
+    told = _TRACE.sub("", err or out).replace(f"{folder.resolve()}/", "").strip()
+    number, source = _place(told, path)
     where = f", line {number}: {source}" if number else ""
     raise MachineError(
         f"{program.relative(path)} is not valid{where}",
         command=line,
         status=status,
-        detail=words,
+        detail=told,
         hint="the file stays as written: correct the cell and run it again" if written else None,
     )
 

@@ -151,7 +151,7 @@ MAGIC = Magic(
         ),
         Word(
             "clean",
-            "remove what this course made for you; volumes only with -f",
+            "remove what this course made for you; volumes and commits only with -f",
             "",
             (
                 Flag("--mine", "only what this kernel has made; images stay"),

@@ -13,10 +13,12 @@ from types import SimpleNamespace
 import docker
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from course_magics import engine, labels, settings
 from course_magics.containers.compose import program, ready
 from course_magics.errors import ContainerError, EngineError, Interrupted, OptionError
+from course_magics.magics.compose import MAGIC
 from course_magics.patience import until
 
 from .conftest import Cell
@@ -533,3 +535,42 @@ def test_an_engine_that_has_gone(fails: Fails, shop: str, monkeypatch: pytest.Mo
     error = fails("%compose images")
     assert isinstance(error, EngineError)
     assert len(error.message.splitlines()) == 1
+
+
+# --- a stranger's file in a folder above ----------------------------------------------------------
+
+#: What each word is tried with; events never end, attach is refused.
+ARGUMENTS = {"scale": "web=1", "port": "web 80", "cp": "web:/etc/hostname .", "run": "web true"}
+ARGUMENTS |= dict.fromkeys(("exec", "wait"), "web true")
+
+
+@pytest.mark.parametrize(
+    "word", sorted({w.name for w in MAGIC.words if w.name} - {"events", "attach", "ls", "version"})
+)
+def test_no_word_reads_a_compose_file_above(
+    ip: InteractiveShell, project: str, here: Path, api: docker.APIClient, word: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (here / "compose.yaml").write_text(one("web", "touch /stranger"))
+    (here / "below").mkdir()
+    monkeypatch.chdir(here / "below")
+    with capture_output() as shown:
+        done = ip.run_cell(f"%compose -p {project} {word} {ARGUMENTS.get(word, '')}")
+    assert "touch" not in shown.stdout + str(done.result)
+    assert api.containers(all=True, filters={"label": f"{PROJECT}={project}"}) == []
+    assert not api.networks(filters={"label": f"{PROJECT}={project}"})
+    if word in ("up", "run", "config", "create"):
+        assert "there is no compose file here" in str(done.error_in_exec)
+
+
+def test_a_project_known_by_its_name_is_taken_down_below_a_stranger_s_file(
+    cell: Cell, shop: str, here: Path, api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "compose.yaml").write_text(one("other", "true"))
+    (here / "below").mkdir()
+    monkeypatch.chdir(here / "below")
+    monkeypatch.setenv("COURSE_STATE", str(here / "another-state"))
+    rows = cell(f"%compose -p {shop} ps -a").result.rows
+    assert {row["Service"] for row in rows} == {"job", "web"}
+    cell(f"%compose -p {shop} down")
+    assert api.containers(all=True, filters={"label": f"{PROJECT}={shop}"}) == []

@@ -100,7 +100,8 @@ def test_commit(cell: Cell, fails: Fails, api: docker.APIClient, box: str) -> No
         "why",
         ["cat", "/new"],
     )
-    assert found["Config"]["Labels"][labels.IMAGE] == labels.user()
+    label = found["Config"]["Labels"][labels.IMAGE]
+    assert labels.of_image(label) == (labels.user(), [labels.WORK])
     assert cell(f"%container run --rm {box}:one").result.stdout == "hello\n"
     assert isinstance(fails(f"%container commit {box} {box}@x"), CourseError)
     assert isinstance(fails(f"%container commit -c 'NONSENSE x' {box} {box}:two"), EngineError)

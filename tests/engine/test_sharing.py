@@ -5,6 +5,7 @@ The engine is one of the tests' own; the students are told apart by COURSE_USER.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -59,9 +60,10 @@ def api(
         found.remove_volume(v["Name"], force=True)
     found.prune_networks()
     for image in found.images():
-        for tag in image["RepoTags"] or [image["Id"]]:
+        for tag in image["RepoTags"] or ["<none>"]:
             if not tag.startswith("course/"):
-                found.remove_image(tag, force=True)
+                with contextlib.suppress(NotFound):  # it went with one that lay on it
+                    found.remove_image(image["Id"] if "<none>" in tag else tag, force=True)
     engine.use("")
 
 
@@ -184,6 +186,69 @@ def test_an_image_that_a_terminal_built_on_ours_goes_only_when_asked(
     with pytest.raises(NotFound):
         api.inspect_image("ours")
     assert cell("%engine clean -f").result.removed["images"] == ["base", "terminal"]
+
+
+def test_a_commit_goes_only_when_asked(cell: Cell, api: docker.APIClient) -> None:
+    """It may be the only copy of what somebody has done in a container."""
+    cell("%%dockerfile -t base\nFROM course/busybox\nRUN echo x > /x")
+    for image in ("course/busybox", "base"):
+        cell(f"%container run --name box {image} sh -c 'echo work > /work'")
+        cell("%container commit box named" if image == "base" else "%container commit box snap/one")
+        cell("%container commit box")
+        cell("%container rm box")
+    for _ in range(2):
+        cleaned = cell("%engine clean").result
+        assert len(cleaned.asks["images"]) == 4
+        assert {"named", "snap/one"} < set(cleaned.asks["images"])
+        assert cleaned.kept == []
+    for image in ("named", "snap/one"):
+        assert cell(f"%container run --rm {image} cat /work").result.stdout == "work\n"
+    cell("%engine clean -f")
+    assert api.images(filters={"label": labels.IMAGE}) == []
+
+
+@pytest.mark.parametrize("name", ["mine", ""])
+def test_a_commit_of_a_terminal_goes_only_when_asked(
+    cell: Cell, api: docker.APIClient, name: str
+) -> None:
+    cell("%%dockerfile -t base\nFROM course/busybox\nRUN echo x > /x")
+    cell("%container run --name box base sh -c 'echo work > /work'")
+    made = api.commit("box", name)["Id"]
+    cell("%engine clean")
+    assert made in {i["Id"] for i in api.images()}
+
+
+def test_only_the_names_that_a_build_gave_go(
+    cell: Cell, api: docker.APIClient, student: Callable[[str], None]
+) -> None:
+    student("alice")
+    cell("%%dockerfile -t alice/built -t alice/too:2\nFROM course/busybox\nRUN echo x > /x")
+    built = api.inspect_image("alice/built")["Id"]
+    api.tag("alice/built", "bob/mine")
+    cleaned = cell("%engine clean").result
+    assert cleaned.removed["images"] == ["alice/built", "alice/too:2"]
+    assert api.inspect_image(built)["RepoTags"] == ["bob/mine:latest"]
+    # Nor when the name that the build gave has gone, or is another image's.
+    cell("%%dockerfile -t alice/built\nFROM course/busybox\nRUN echo y > /y")
+    assert cell("%engine clean").result.asks == {"images": ["bob/mine"]}
+    assert api.inspect_image("bob/mine")["Id"] == built
+    assert cell("%engine clean -f").result.removed["images"] == ["bob/mine"]
+
+
+@pytest.mark.usefixtures("composer")
+def test_what_compose_builds_goes_by_the_names_that_it_gave(
+    cell: Cell, api: docker.APIClient, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAG", "7")
+    (here / "Dockerfile").write_text("FROM course/busybox\nRUN echo x > /x\n")
+    cell(
+        "%%compose -p shop build\nservices:\n"
+        "  web: {build: .}\n  db: {build: ., image: 'db:${TAG}'}\n"
+    )
+    api.tag("db:7", "db:kept")
+    cleaned = cell("%engine clean").result
+    assert cleaned.removed["images"] == ["db:7", "shop-web"]
+    assert cleaned.asks == {"images": ["db:kept"]}
 
 
 def test_names_that_another_student_has_are_told_as_theirs(

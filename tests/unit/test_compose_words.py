@@ -1,10 +1,11 @@
 """Compose's flags before the word, its lines put in order, its faults in other versions' words."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from course_magics.containers.compose import keys, project
+from course_magics.containers.compose import keys, program, project
 from course_magics.containers.compose.faults import look
 from course_magics.containers.compose.logs import Lines
 from course_magics.containers.compose.progress import Changes, Progress
@@ -13,6 +14,7 @@ from course_magics.errors import OptionError
 from course_magics.magics.compose import MAGIC
 from course_magics.magics.grammar import parse
 from course_magics.process import Kept
+from course_magics.shell import Token, Value
 
 
 def test_flags_before_the_word_are_the_program_s() -> None:
@@ -120,3 +122,61 @@ def test_the_project_s_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert name(name="mine") == "mine"
     with pytest.raises(OptionError, match="project's name"):
         name(name="Mine!")
+
+
+def test_the_hint_for_a_name_holds_nothing_of_a_value(here: Path) -> None:
+    conn = Value("{conn}", "postgres://u:hunter2secret@db/x")
+    with pytest.raises(OptionError) as error:
+        project.find(name=Token([conn]), folder=None)
+    assert "hunter2" not in f"{error.value.message}{error.value.hint}"
+    assert "'{conn}'" in error.value.message
+    with pytest.raises(OptionError) as error:
+        project.find(name="My Shop", folder=None)
+    assert error.value.hint == "type myshop"
+
+
+# --- a compose file in a folder above ----------------------------------------------------------
+
+
+@pytest.fixture
+def below(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a compose file, here; the one above has one that a stranger may have put."""
+    monkeypatch.setenv("COURSE_STATE", str(here / "state"))
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME", raising=False)
+    (here / "compose.yaml").write_text("services: {web: {image: x}}\n")
+    folder = here / "below"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "word", ["", "up", "create", "run", "build", "config", "pull", "push", "scale", "watch"]
+)
+def test_a_word_that_needs_a_file_takes_none_from_above(below: Path, word: str) -> None:
+    with pytest.raises(OptionError) as error:
+        project.find(name="shop", folder=None, word=word)
+    assert error.value.message == f"there is no compose file here, and {word or 'up'} needs one"
+    assert f"-f {below.parent / 'compose.yaml'}" in str(error.value.hint)
+    # The one here is the reader's own word, and so is one that is named.
+    (below.parent / "compose.yaml").rename(below / "compose.yaml")
+    assert project.find(name="shop", folder=None, word=word).files[0] == below / "compose.yaml"
+
+
+@pytest.mark.parametrize("word", [*(w.name for w in MAGIC.words if w.name), "unknown"])
+def test_compose_looks_for_no_file_above(
+    below: Path, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the word: a newer compose may read the file for words that do without it today."""
+    fake = below / "docker-compose"
+    fake.write_text('#!/bin/sh\necho "$COMPOSE_FILE $*"\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(program, "find", lambda: fake)
+    monkeypatch.setattr(program, "environment", dict)
+    monkeypatch.delenv("COMPOSE_FILE", raising=False)
+    named = project.Project("shop", below)
+    for one in (named, None):
+        assert program.capture(one, [word])[1].startswith(f"{os.devnull} "), one
+    with_file = project.Project("shop", below, (below / "a.yaml", below / "b.yaml"))
+    _, out, _ = program.capture(with_file, [word])
+    assert out.startswith(" ") and f"-f {below}/a.yaml" in out

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_magics import settings, storage
+from course_magics.course import undo
 from course_magics.course.proof import Proof, _run
 from course_magics.errors import LessonError, MachineError
+from course_magics.experiments import machine
+from course_magics.guest import box
 from course_magics.lessons import find, overview
-from course_magics.machines import program
+from course_magics.machines import hosts, program, vagrantfile
 
 STRANGER = 65534
 CHECK = "from pathlib import Path\n\n\ndef check(state):\n    Path('{}').touch()\n    yield None\n"
@@ -149,6 +155,88 @@ def test_a_stranger_s_vagrantfile_is_no_program(
     (mine / "below").mkdir()
     program.stream(mine / "below", ["up"])
     assert fake_vagrant.read_text() == "status\nup\n"
+
+
+#: Whatever calls vagrant, in a folder that is not there or has no Vagrantfile of its own.
+CALLERS: dict[str, Callable[[Path], object]] = {
+    "ask": lambda folder: program.ask(folder, ["status"]),
+    "stream": lambda folder: program.stream(folder, ["up"]),
+    "capture": lambda folder: program.capture(folder, ["destroy", "-f"]),
+    "detached": lambda folder: program.detached(folder, ["destroy", "-f"], "true"),
+    "validate": vagrantfile.validate,
+    "a host's end": lambda folder: hosts._remove(folder.name),
+    "a measurement's machine": lambda folder: bare(folder)._vagrant("up"),
+    "a measurement's end": machine._remove_later,
+    "a run's end": undo._destroy,
+}
+
+
+def bare(folder: Path) -> machine.Machine:
+    made = machine.Machine.__new__(machine.Machine)
+    made.folder = folder
+    return made
+
+
+@root_only
+@pytest.mark.parametrize("name", CALLERS)
+def test_no_call_of_vagrant_takes_a_stranger_s_vagrantfile(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_vagrant: Path, name: str
+) -> None:
+    by_a_stranger("echo '`touch /tmp/x`' > Vagrantfile", shared)
+    mine = shared / "mine"
+    (mine / ".vagrant").mkdir(parents=True, mode=0o755)
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(hosts, "folder_of_all", lambda: shared)
+    monkeypatch.setattr(hosts, "hide_from_ssh", lambda: None)
+    with contextlib.suppress(MachineError):
+        CALLERS[name](mine)
+    time.sleep(0.3 if "end" in name or name == "detached" else 0)
+    assert not fake_vagrant.exists()
+
+
+def test_every_call_of_vagrant_goes_through_one_door() -> None:
+    """What starts programs beside it names vagrant only to ask for its version or add a box."""
+    starts = re.compile(
+        r"(?:Popen|process\.(?:run|capture)|subprocess\.run|\brun)\(\s*\[([^\]]*)\]?"
+    )
+    found = set()
+    for file in Path(program.__file__).parents[1].rglob("*.py"):
+        for match in starts.finditer(file.read_text("utf-8")):
+            if "program.find()" in match[1] or '"vagrant"' in match[1]:
+                found.add((file.name, match[1].split(",")[1].strip()))
+    assert found == {("vagrant.py", '"--version"'), ("box.py", '"box"')}
+
+
+def test_a_box_is_added_where_vagrant_finds_a_vagrantfile_of_ours(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache may lie below a folder of everybody's; `box add` reads a Vagrantfile as any word."""
+    seen = []
+
+    def added(words: list[object], *, env: dict[str, str], cwd: Path) -> None:
+        file = cwd / env["VAGRANT_VAGRANTFILE"]
+        seen.append((Path(env["VAGRANT_CWD"]) == cwd, file.read_text()))
+
+    for name, value in {
+        "need": lambda name: name, "build_guest": lambda say: None, "guest_folder": lambda: here,
+        "installed_box": lambda: None, "pack_box": lambda *_: None, "run": added,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(box, name, value)
+    with pytest.raises(MachineError, match="not to be found"):
+        box.ensure_box(lambda words: None)
+    assert seen == [(True, "")]
+
+
+def test_a_machine_of_ours_is_meant_also_where_another_folder_is_chosen(
+    here: Path, monkeypatch: pytest.MonkeyPatch, fake_vagrant: Path
+) -> None:
+    fake = Path(str(shutil.which("vagrant")))
+    fake.write_text(f'#!/bin/sh\necho "$VAGRANT_CWD $*" >> {fake_vagrant}\n')
+    monkeypatch.setenv("VAGRANT_CWD", "/somewhere")
+    (here / "Vagrantfile").touch()
+    program.capture(here, ["destroy", "-f"])
+    assert fake_vagrant.read_text() == f"{here.resolve()} destroy -f\n"
 
 
 @pytest.fixture

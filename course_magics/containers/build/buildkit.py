@@ -86,7 +86,7 @@ def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
     words = ["docker", "buildx", "build", "--progress=rawjson"]
     words += [] if options.output else [f"--iidfile={ids}"]
     words += [] if options.output or options.push else ["--load"]
-    image = [f"{k}={v}" for k, v in labels.image().items()]
+    image = [f"{k}={v}" for k, v in labels.image(options.tag).items()]
     for flag, values in (
         ("-t", options.tag),
         ("--build-arg", options.build_arg),

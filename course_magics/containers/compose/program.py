@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import subprocess
 import sys
@@ -98,12 +99,15 @@ def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) 
     project: None for a word that needs none. KeyboardInterrupt passes through when it has ended.
     """
     before = project.words() if project is not None else []
+    # Without a file compose looks in the folders above, and a stranger's file is his programs. With
+    # this one it does not, while a project that it knows by its name alone stays what runs.
+    env = {} if project is not None and project.files else {"COMPOSE_FILE": os.devnull}
     # A folder that was removed must not keep the project from being taken down.
     folder = project.folder if project is not None and project.folder.is_dir() else None
     return process.run(
         [str(find()), *_PLAIN, *before, *words],
         folder=folder,
-        env=environment(),
+        env={**environment(), **env},
         out=out,
         err=err,
         grace=_GRACE,

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 from course_magics import labels, storage
 from course_magics.errors import OptionError
 from course_magics.runtime import state_dir
-from course_magics.shell import joined
+from course_magics.shell import Token, as_typed, joined
 
 #: The names that compose looks for, in its order.
 _USUAL = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -136,7 +137,7 @@ class Project:
         if self.cell is not None:
             storage.write_atomic(self.files[0], self.cell)
         for text in [self.cell] if self.cell is not None else _texts(self.files[:-1]):
-            for key, value in source.with_labels(text or "", labels.lasting()).items():
+            for key, value in source.with_labels(text or "", labels.lasting(), self.name).items():
                 ours.setdefault(key, {}).update(value)
         storage.write_atomic(self.files[-1], json.dumps(ours, indent=1, sort_keys=True))
 
@@ -165,13 +166,18 @@ def from_cell(
 
 
 def find(
-    *, name: str | None, folder: str | None, files: Sequence[str] = (), options: Sequence[str] = ()
+    *,
+    name: str | None,
+    folder: str | None,
+    files: Sequence[str] = (),
+    options: Sequence[str] = (),
+    word: str = "ps",
 ) -> Project:
-    """The project that a `%compose` line is about.
+    """The project that a `%compose` line with this `word` is about.
 
     The files named by `-f`; else the cell of this name, or the last one of this kernel; else
     compose.yaml in the folder; else the last cell of this notebook; else, with a name, what runs
-    under it. Raises OptionError where there is nothing of all that.
+    under it, unless the word needs a file. Raises OptionError where there is nothing of all that.
     """
     place = _folder(folder)
     kept = _kept()
@@ -187,6 +193,8 @@ def find(
     if usual := _usual_files(place):
         return _of_files(usual, name, place, options)
     if name:
+        if word in _NEED_FILE:
+            raise _no_file(place, word, name)
         return Project(name, place, (), None, tuple(options))
     cells = [p for p in kept.glob("*.yaml") if not p.name.endswith(".labels.yaml")]
     if cells and folder is None:
@@ -196,6 +204,19 @@ def find(
         "there is no compose file here",
         hint="write one in a cell that begins with %%compose\n"
         "%compose -p NAME … is about a project that runs already; %compose ls lists them",
+    )
+
+
+def _no_file(place: Path, word: str, name: str) -> OptionError:
+    """The error for a word that needs a file where only the project's name is known.
+
+    Compose itself would look in the folders above, where another user may have put one.
+    """
+    above = next((f for p in place.parents for f in _usual_files(p)[:1]), None)
+    other = f"\n-f {shlex.quote(str(above))} names the one above, if you trust it" if above else ""
+    return OptionError(
+        f"there is no compose file here, and {word or 'up'} needs one",
+        hint=f"write one in a cell that begins with %%compose -p {as_typed(name)}{other}",
     )
 
 
@@ -239,8 +260,9 @@ def _name(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise OptionError(
             "a project's name has lower-case letters, digits, - and _, and begins with a letter "
-            f"or digit, not {name!r}",
-            hint=f"type {_plain(name)}",
+            f"or digit, not {as_typed(name)!r}",
+            # A value may be a secret, also without its signs.
+            hint=None if isinstance(name, Token) else f"type {_plain(name)}",
         )
     return name
 

@@ -53,7 +53,7 @@ def project(call: Call, *, takes_file: bool = True) -> Project:
     else:
         found = find(
             name=given["project_name"], folder=given["project_directory"], files=given["file"],
-            options=options,
+            options=options, word=call.word.name,
         )  # fmt: skip
     return own(found, found.line(["ps"]))
 
