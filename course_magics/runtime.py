@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -42,13 +43,13 @@ def _of_ours(folder: Path) -> Path:
     place = folder
     try:
         for place in (folder, folder / "course-magics"):
-            mark = place / storage.MARK
-            if mark.exists():
-                return place
             if not place.exists():
                 storage.private_folder(place)
-            if not any(place.iterdir()) or any(any(place.glob(name)) for name in _EARLIER):
-                mark.touch(mode=0o600)
+            if _is_state(place):
+                _check(place)
+                storage.private_folder(place)
+                if not (place / storage.MARK).exists():
+                    (place / storage.MARK).touch(mode=0o600)
                 return place
     except OSError:
         return place  # who writes there says what is wrong with it
@@ -56,6 +57,23 @@ def _of_ours(folder: Path) -> Path:
         f"COURSE_STATE names {folder}, and the folder course-magics in it is not ours",
         hint="COURSE_STATE=/path/to/folder: a new or an empty one",
     )
+
+
+def _is_state(place: Path) -> bool:
+    """Whether it is one of ours, or an empty folder."""
+    if (place / storage.MARK).exists() or not any(place.iterdir()):
+        return True
+    return any(any(place.glob(name)) for name in _EARLIER)
+
+
+def _check(place: Path) -> None:
+    """What is in a state folder is believed: a stranger's mark in one makes it not ours."""
+    if fault := storage.distrust(place, above=True):
+        raise CourseError(
+            f"the state folder {place} is not used: it {fault}",
+            hint="COURSE_STATE=/path/to/folder: a new one, where only you may write\n"
+            f"if you trust all that is in it: chmod 700 {shlex.quote(str(place))}",
+        )
 
 
 def cache_dir() -> Path:

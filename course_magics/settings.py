@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from pathlib import Path
@@ -142,18 +143,25 @@ def _from_pyproject(folder: Path) -> dict[str, Any]:
             if _is_for_us(file):
                 _not_used(file, place, fault)
             return {}
-        try:
-            with file.open("rb") as opened:
-                table = tomllib.load(opened).get("tool", {}).get("course_magics", {})
-        except (OSError, ValueError):
-            continue
-        if not isinstance(table, dict) or not table:
-            return {}
-        if fault := storage.distrust(file):
-            _not_used(file, file, fault)
-            return {}
-        return dict(table)
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            if file.is_file():
+                return _read(file)
     return {}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """[tool.course_magics] of a pyproject file; empty where another kind of thing is in its place.
+
+    Raises OSError, ValueError, RecursionError.
+    """
+    if fault := storage.distrust(file):
+        if _is_for_us(file):
+            _not_used(file, file, fault)
+        return {}
+    found: Any = tomllib.loads(file.read_text("utf-8"))
+    for name in ("tool", "course_magics"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _is_for_us(file: Path) -> bool:

@@ -221,21 +221,93 @@ def trusted(path: Path) -> bool:
     return not distrust(path)
 
 
-def distrust(path: Path) -> str:
-    """Why `path` is not `trusted`, in words that follow its name; "" where it is."""
+def distrust(path: Path, *, above: bool = False) -> str:
+    """Why `path` is not `trusted`, in words that follow its name; "" where it is.
+
+    above: the folders above it count, too: who may write there can put another one in its place.
+    Where links lead to it, they and all folders that they lead through count in any case.
+    """
     try:
-        about = path.stat()
+        path.stat()
+        if os.name != "posix":
+            return ""
+        return _fault(path, _mine()) or _fault_above(path, above)
     except OSError as error:
         return f"cannot be looked at: {error.strerror}"
-    if os.name != "posix":
-        return ""
+
+
+def _mine() -> frozenset[int]:
+    """The users who count as this one."""
     mine = {os.getuid(), 0}
-    if os.getuid() == 0 and os.environ.get("SUDO_UID", "").isdigit():
-        mine.add(int(os.environ["SUDO_UID"]))
+    caller = os.environ.get("SUDO_UID", "")
+    if os.getuid() == 0 and caller.isascii() and caller.isdecimal():
+        mine.add(int(caller))
+    return frozenset(mine)
+
+
+def _fault(path: Path, mine: frozenset[int], *, sticky: bool = False) -> str:
+    """The same for `path` alone. Raises OSError.
+
+    sticky: a folder as /tmp will do, where nobody replaces what belongs to somebody else.
+    """
+    about = path.stat()
     if about.st_uid not in mine:
         return "belongs to another user"
-    shared = about.st_mode & stat.S_IWGRP and not _only_mine(about.st_gid, frozenset(mine))
-    return "can be written by other users" if shared or about.st_mode & stat.S_IWOTH else ""
+    if sticky and about.st_mode & stat.S_ISVTX:
+        return ""
+    shared = about.st_mode & stat.S_IWOTH
+    if about.st_mode & stat.S_IWGRP:
+        shared = shared or _lists_others(path) or not _only_mine(about.st_gid, mine)
+    return "can be written by other users" if shared else ""
+
+
+def _lists_others(path: Path) -> bool:
+    """Whether an access list names users or groups of its own, beside owner, group and others.
+
+    The group's bits are then the most that any of them may do.
+    """
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access"))
+    except (OSError, AttributeError):  # none there, or none on this system
+        return False
+
+
+def _fault_above(path: Path, above: bool) -> str:
+    """Who could put another file or folder in the place of `path`. Raises OSError."""
+    end = Path(os.path.realpath(path))
+    # In a user namespace the first folder's owner, who is root, may have any number.
+    mine = _mine() | {Path("/").stat().st_uid}
+    linked = False
+    for place in _way(path):
+        if place.is_symlink():
+            linked = True
+            if place.lstat().st_uid not in mine:
+                return f"is reached by {place}, which belongs to another user"
+        elif (linked or above) and place != end:
+            # What a link leads to is in a folder as good as one without a link would have to be.
+            found = _fault(place, mine, sticky=not linked or place != end.parent)
+            if found:
+                return f"lies in {place}, which {found}"
+    return ""
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """Each folder and link on the way from the first folder to `path`. Raises OSError."""
+    place = Path(path.absolute().anchor)
+    rest = [*reversed(path.absolute().parts[1:])]
+    while rest:
+        part = rest.pop()
+        if part == "..":
+            place = place.parent
+            continue
+        yield place / part
+        if (place / part).is_symlink():
+            target = (place / part).readlink()
+            if target.is_absolute():
+                place = Path(target.anchor)
+            rest += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        else:
+            place /= part
 
 
 @functools.cache

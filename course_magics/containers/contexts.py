@@ -11,6 +11,7 @@ from course_magics import engine, labels
 from course_magics.containers.inspect import Inspected
 from course_magics.containers.lifecycle import Done
 from course_magics.containers.listing import Lines, formatted
+from course_magics.containers.naming import name_only
 from course_magics.display import Block, Command, Line, Shown, Table
 from course_magics.engine import contexts
 from course_magics.errors import CourseError, EngineError, OptionError, closest
@@ -201,7 +202,7 @@ def endpoint(given: Sequence[str]) -> dict[str, str]:
         if key not in _KEYS or not equals:
             near = closest(key, _KEYS)
             raise OptionError(
-                f"--docker takes KEY=VALUE,…, not {item!r}",
+                f"--docker takes KEY=VALUE,…, not {name_only(item)}",
                 hint=f"did you mean {near}=?" if near else f"allowed: {', '.join(_KEYS)}",
             )
         found[key] = value

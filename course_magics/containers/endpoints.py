@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from course_magics.containers.naming import name_only
 from course_magics.errors import OptionError, closest
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _read(item: str) -> Endpoint:
         if key not in _KEYS or not value:
             near = closest(key, _KEYS) if key not in _KEYS else None
             raise OptionError(
-                f"--network takes NAME or name=NAME,KEY=VALUE, not {part!r}",
+                f"--network takes NAME or name=NAME,KEY=VALUE, not {name_only(part)}",
                 hint=f"did you mean {near}=…?" if near else f"keys: {', '.join(_KEYS)}",
             )
         if key == "name":
@@ -104,7 +105,7 @@ def _read(item: str) -> Endpoint:
         else:
             setattr(found, key, value)
     if not found.name:
-        raise OptionError(f"--network: name=NAME is missing in {item!r}")
+        raise OptionError("--network: name=NAME is missing")
     return found
 
 

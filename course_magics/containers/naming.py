@@ -1,4 +1,4 @@
-"""The names of networks and volumes: checked before they become part of a URL, and guessed at."""
+"""Names of networks and volumes, checked before they become part of a URL; names with values."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def naming(api: APIClient, kind: str, name: str) -> Iterator[None]:
         ) from None
 
 
+def name_only(item: str) -> str:
+    """What an error shows of NAME=VALUE: the name. The value may be a secret."""
+    name, equals, _ = item.partition("=")
+    return repr(f"{name}=…" if equals else name)
+
+
 def pairs(given: Sequence[str], flag: str, *, bare: bool = False) -> dict[str, str]:
     """`NAME=VALUE` words as a dict. bare: a NAME alone means an empty value, as for labels.
 
@@ -49,7 +55,7 @@ def pairs(given: Sequence[str], flag: str, *, bare: bool = False) -> dict[str, s
     for item in given:
         name, equals, value = item.partition("=")
         if not name or not (equals or bare):
-            raise OptionError(f"{flag} takes NAME=VALUE, not {item!r}")
+            raise OptionError(f"{flag} takes NAME=VALUE, not {name_only(item)}")
         found[name] = value
     return found
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from course_magics.containers import devices, mounts, ports
 from course_magics.containers.endpoints import Endpoint, endpoints
+from course_magics.containers.naming import name_only
 from course_magics.errors import OptionError
 
 
@@ -286,12 +287,12 @@ def environment(env: list[str], files: list[str]) -> list[str]:
     """`-e` and `--env-file` as the engine takes them; a bare NAME is read from our environment."""
     values: dict[str, str] = {}
     for name in files:
-        for line in _lines(name, "--env-file"):
-            key, value = _variable(line, f"--env-file {name}")
+        for number, line in _lines(name, "--env-file"):
+            key, value = _variable(line, f"--env-file {name}, line {number}:")
             if value is not None:
                 values[key] = f"{key}={value}"
     for item in env:
-        key, value = _variable(item, "-e")
+        key, value = _variable(item, "-e takes")
         # A bare name that we do not have either takes the image's variable away.
         values[key] = key if value is None else f"{key}={value}"
     return list(values.values())
@@ -300,33 +301,40 @@ def environment(env: list[str], files: list[str]) -> list[str]:
 def _variable(item: str, where: str) -> tuple[str, str | None]:
     name, equals, value = item.partition("=")
     if not name or any(c.isspace() for c in name):
-        raise OptionError(f"{where} takes NAME=VALUE or NAME, not {item!r}")
+        raise OptionError(f"{where} NAME=VALUE or NAME, not {name_only(item)}")
     return name, value if equals else os.environ.get(name)
 
 
-def _lines(name: str, flag: str) -> list[str]:
+def _lines(name: str, flag: str) -> list[tuple[int, str]]:
+    """The lines of a file that say something, with their numbers. Raises OptionError."""
     try:
         text = Path(name).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise OptionError(f"{flag}: cannot read {name}: {reason}") from None
     lines = (line.lstrip() for line in text.removeprefix("\ufeff").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    return [(n, line) for n, line in enumerate(lines, 1) if line and not line.startswith("#")]
 
 
 def _pairs(items: list[str], files: list[str], flag: str) -> dict[str, str]:
+    given = [
+        (f"{flag}-file {file}, line {number}:", line)
+        for file in files
+        for number, line in _lines(file, f"{flag}-file")
+    ]
     found: dict[str, str] = {}
-    for item in [*(line for f in files for line in _lines(f, f"{flag}-file")), *items]:
+    for where, item in [*given, *((f"{flag} takes", item) for item in items)]:
         name, _, value = item.partition("=")
         if not name:
-            raise OptionError(f"{flag} takes NAME=VALUE, not {item!r}")
+            raise OptionError(f"{where} NAME=VALUE, not {name_only(item)}")
         found[name] = value
     return found
 
 
 def _checked(value: str, pattern: str, flag: str, form: str) -> str:
     if not re.fullmatch(pattern, value, re.DOTALL):
-        raise OptionError(f"{flag} takes {form}, not {value!r}")
+        shown = name_only(value) if form == "NAME=VALUE" else repr(value)
+        raise OptionError(f"{flag} takes {form}, not {shown}")
     return value
 
 

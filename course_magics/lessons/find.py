@@ -6,7 +6,10 @@ terminal stands in the repository.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from course_magics import storage
@@ -66,11 +69,21 @@ def _distrusted(place: Path) -> Path | None:
             return folder
         if folder in (place, place.parent):
             break
-    inside = [place]
-    for kind in _KINDS:
-        if (place / kind).is_dir():
-            inside += [place / kind, *(place / kind).rglob("*")]
+    inside = chain([place], *(_below(place / kind) for kind in _KINDS if (place / kind).is_dir()))
     return next((path for path in inside if not storage.trusted(path)), None)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The folder and all that is in it, also behind links; each folder is entered once."""
+    entered = set()
+    to_come = [folder]
+    while to_come:
+        place = to_come.pop()
+        yield place
+        if place.is_dir() and (real := place.resolve()) not in entered:
+            entered.add(real)
+            with contextlib.suppress(OSError):  # what cannot be read does not run either
+                to_come += place.iterdir()
 
 
 def exercises() -> list[str]:

@@ -1,11 +1,17 @@
 """`docker run`'s flags as the engine takes them, and one clear line for a bad value."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from course_magics.containers.build.build import BuildOptions, build
+from course_magics.containers.compose.failure import failed
+from course_magics.containers.contexts import endpoint
+from course_magics.containers.naming import pairs
 from course_magics.containers.options import RunOptions, config
+from course_magics.containers.swarm.spec import LISTS
 from course_magics.errors import OptionError
 
 
@@ -57,6 +63,61 @@ def test_environment(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "env").write_text("\ufeff# comment\n\n  A=1 2\nFROM_HERE\nNOT_SET_ANYWHERE\n")
     made = config("i", [], RunOptions(env=["B=x=y"], env_file=["env"]))
     assert made["Env"] == ["A=1 2", "FROM_HERE=yes", "B=x=y"]
+
+
+def test_a_bad_line_of_a_file_is_named_without_its_value(here: Path) -> None:
+    (here / "env").write_text("A=1\n# comment\n\n  bad key=topsecretvalue\n")
+    (here / "labels").write_text("a=1\n=topsecretvalue\n")
+    with pytest.raises(OptionError) as caught:
+        config("i", [], RunOptions(env_file=["env"]))
+    assert str(caught.value) == "--env-file env, line 4: NAME=VALUE or NAME, not 'bad key=…'"
+    with pytest.raises(OptionError) as caught:
+        config("i", [], RunOptions(label_file=["labels"]))
+    assert str(caught.value) == "--label-file labels, line 2: NAME=VALUE, not '=…'"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: config("i", [], RunOptions(env=["bad key=topsecretvalue"])),
+        lambda: config("i", [], RunOptions(label=["=topsecretvalue"])),
+        lambda: config("i", [], RunOptions(sysctl=["=topsecretvalue"])),
+        lambda: config("i", [], RunOptions(network=["name=n,password=topsecretvalue"])),
+        lambda: config("i", [], RunOptions(network=["alias=topsecretvalue"])),
+        lambda: pairs(["=topsecretvalue"], "--opt"),
+        lambda: endpoint(["password=topsecretvalue"]),
+        lambda: LISTS["label"].read("=topsecretvalue"),
+        lambda: LISTS["secret"].read("source=s,password=topsecretvalue"),
+        lambda: build("FROM x", BuildOptions(build_arg=["bad key=topsecretvalue"])),
+    ],
+    ids=range(10),
+)
+def test_no_error_repeats_the_value_of_a_name(read: Callable[[], object], here: Path) -> None:
+    with pytest.raises(OptionError) as caught:
+        read()
+    assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("line 3: unterminated quoted value 'topsecret\n", "line 3: unterminated quoted value"),
+        (
+            'failed to read /x/.env: line 2: unterminated quoted value "topsecret\nsecret"',
+            "failed to read /x/.env: line 2: unterminated quoted value",
+        ),
+        (
+            'failed to read /x/.env: Invalid template: "${topsecret"',
+            "read /x/.env: Invalid template",
+        ),
+        ('Invalid template: "${topsecret"', "Invalid template"),
+    ],
+)
+def test_compose_s_words_on_an_env_file_are_shown_without_its_values(words: str, said: str) -> None:
+    """As compose 2.26 words them."""
+    error = str(failed(None, "docker compose up", 1, words))
+    assert said in error
+    assert "secret" not in error
 
 
 def test_the_last_value_wins_and_a_bare_name_takes_away() -> None:

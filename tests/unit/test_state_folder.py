@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,3 +87,57 @@ def test_a_stranger_to_both_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(CourseError, match="is not ours"):
         state(tmp_path / "home", monkeypatch)
     assert main(["swarm", "status"]) == 1
+
+
+# --- whose it is ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that strangers reach, with one of a stranger's in it that is marked as ours."""
+    folder = Path(tempfile.mkdtemp(prefix="shared-", dir="/tmp"))
+    folder.chmod(0o1777)
+    script = "mkdir -m 777 theirs empty; touch theirs/.made-by-course-magics"
+    subprocess.run(["sh", "-ec", script], cwd=folder, user=65534, check=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+@pytest.mark.parametrize("name", ["theirs", "empty", "theirs/mine"])
+def test_a_stranger_s_state_folder_is_refused(
+    shared: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also an empty one: who owns it can put anything there later."""
+    before = tree(shared)
+    with pytest.raises(
+        CourseError, match=f"the state folder {shared / name} is not used"
+    ) as caught:
+        state(shared / name, monkeypatch)
+    assert "belongs to another user" in caught.value.message
+    assert "COURSE_STATE=/path/to/folder" in str(caught.value.hint)
+    assert main(["swarm", "status"]) == 1
+    assert "is not used" in capsys.readouterr().err
+    after = tree(shared)
+    after.pop("theirs/mine", None)
+    assert after == before
+
+
+def test_an_own_one_is_closed_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = state(tmp_path / "own", monkeypatch)
+    own.chmod(0o755)
+    assert state(own, monkeypatch) == own
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    own.chmod(0o777)  # others may have been there
+    with pytest.raises(CourseError, match="it can be written by other users") as caught:
+        state(own, monkeypatch)
+    assert f"chmod 700 {own}" in str(caught.value.hint)
+    own.chmod(0o700)
+    own.parent.chmod(0o777)
+    try:
+        with pytest.raises(CourseError, match=f"lies in {tmp_path}, which can be written"):
+            state(own, monkeypatch)
+        own.parent.chmod(0o1777)  # as /tmp: nobody replaces what is ours
+        assert state(own, monkeypatch) == own
+    finally:
+        own.parent.chmod(0o700)

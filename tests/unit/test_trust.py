@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import tempfile
 import time
@@ -132,6 +133,101 @@ def test_own_exercises_are_found_upwards(here: Path, monkeypatch: pytest.MonkeyP
     (here / "exercises/01-bait/hints/a.md").chmod(0o666)
     assert find.exercises() == []
     assert "hints/a.md can be written by other users" in find.not_used()[0]
+
+
+@root_only
+def test_a_link_to_a_stranger_s_exercise_is_not_run(
+    shared: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the reader's own, but what it leads to is not: a whole exercise, or a folder in one."""
+    by_a_stranger(exercise(shared, here / "pwned"), shared)
+    (here / "exercises").mkdir()
+    (here / "exercises/01-bait").symlink_to(shared / "exercises/01-bait")
+    assert find.exercises() == []
+    assert f"{here}/exercises/01-bait belongs to another user" in find.not_used()[0]
+    (here / "exercises/01-bait").unlink()
+    subprocess.run(["sh", "-ec", exercise(here, here / "pwned")], cwd=here, check=True)
+    assert find.exercises() == ["01-bait"]
+    (here / "exercises/01-bait/more").mkdir()
+    (here / "exercises/01-bait/more/round").symlink_to(here / "exercises")  # and it ends
+    assert find.exercises() == ["01-bait"]
+    (here / "exercises/01-bait/more/hints").symlink_to(here / "elsewhere")
+    (here / "elsewhere").mkdir()
+    assert find.exercises() == ["01-bait"]
+    (here / "elsewhere/a.md").touch(0o666)
+    (here / "elsewhere/a.md").chmod(0o666)
+    assert "more/hints/a.md can be written by other users" in find.not_used()[0]
+
+
+def test_a_link_into_a_folder_that_others_may_write_to_is_not_followed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is there now may be the reader's own: somebody else can put another one in its place."""
+    (here / "open/own").mkdir(parents=True)
+    (here / "closed").mkdir()
+    text = '[tool.course_magics]\nengine = "x"\n'
+    for place in ("open", "open/own", "closed"):
+        (here / place / "pyproject.toml").write_text(text)
+        subprocess.run(["sh", "-ec", exercise(here, here)], cwd=here / place, check=True)
+    (here / "open").chmod(0o777)
+    for target, used in (("open", False), ("open/own", False), ("closed", True)):
+        for name in ("pyproject.toml", "exercises"):
+            (here / name).unlink(missing_ok=True)
+            (here / name).symlink_to(here / target / name)
+        assert settings._from_pyproject(here) == ({"engine": "x"} if used else {})
+        assert find.exercises() == (["01-bait"] if used else [])
+        why = f"lies in {here}/open, which can be written by other users"
+        assert (why in capsys.readouterr().out) is not used
+        assert (f"{here}/exercises {why}" in find.not_used()[0]) is not used
+    # By way of a second link, of which the same holds.
+    for name in ("pyproject.toml", "exercises"):
+        (here / "open" / f"to-{name}").symlink_to(f"../closed/{name}")
+        (here / name).unlink()
+        (here / name).symlink_to(f"open/to-{name}")
+    assert settings._from_pyproject(here) == {}
+    assert find.exercises() == []
+
+
+@root_only
+def test_a_stranger_s_link_leads_nowhere(shared: Path) -> None:
+    own = shared / "own"
+    own.mkdir(mode=0o755)
+    by_a_stranger("ln -s own theirs", shared)
+    assert storage.trusted(own)
+    assert storage.distrust(shared / "theirs") == (
+        f"is reached by {shared}/theirs, which belongs to another user"
+    )
+
+
+def test_an_access_list_counts_as_well_as_the_mode(here: Path) -> None:
+    """As `setfacl -m u:65534:rw` writes one; the group's bits say then what all in it may do."""
+    everybody = 0xFFFFFFFF
+    file = here / "check.py"
+    file.touch(0o644)
+    for rights, mode in ((4, 0o644), (6, 0o664)):
+        entries = [
+            *((0x01, 6, everybody), (0x02, rights, STRANGER), (0x04, 4, everybody)),
+            *((0x10, rights, everybody), (0x20, 4, everybody)),
+        ]
+        packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *one) for one in entries)
+        try:
+            os.setxattr(file, "system.posix_acl_access", packed)
+        except (OSError, AttributeError):
+            pytest.skip("no access lists on this file system")
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+        assert storage.trusted(file) is (rights == 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tool=1", "[[tool]]", "tool.course_magics=1", "[[tool.course_magics]]", "a=" + "[" * 9999],
+    ids=range(5),
+)
+def test_another_kind_of_thing_in_the_place_of_the_table_is_no_setting(
+    text: str, here: Path
+) -> None:
+    (here / "pyproject.toml").write_text(text)
+    assert settings._from_pyproject(here) == {}
 
 
 @root_only

@@ -22,6 +22,7 @@ from course_magics.containers.build.instructions import (
 from course_magics.containers.build.result import Build, Step
 from course_magics.containers.create import no_such_image
 from course_magics.containers.mounts import host_path
+from course_magics.containers.naming import name_only
 from course_magics.containers.reap import reap_once
 from course_magics.errors import BuildError, CourseError, Interrupted, OptionError, closest
 
@@ -109,7 +110,7 @@ def build(
         )
     for argument in options.build_arg:
         if not re.match(r"[A-Za-z_]\w*(=|$)", argument):
-            raise OptionError(f"--build-arg takes NAME=VALUE, not {argument!r}")
+            raise OptionError(f"--build-arg takes NAME=VALUE, not {name_only(argument)}")
     result = Build(instructions, options.tag, line)
     for finding in lint.own(dockerfile, options.target):
         own = [s for s in result.steps if s.instruction.line <= finding.line]

@@ -21,6 +21,11 @@ _LOST = re.compile(
     r"|connect: no such file|broken pipe|connection reset",
     re.MULTILINE,
 )
+#: What compose says of a line in an env-file, and behind it the line's value: it may be a secret.
+_OF_ENV_FILE = re.compile(
+    r"(unterminated quoted value) .*|((?:^|failed to read [^\n]*: )Invalid template): .*",
+    re.DOTALL | re.MULTILINE,
+)
 _HINTS = (
     ("port is already allocated", "choose another port before the colon under ports:"),
     ("address already in use", "choose another port before the colon under ports:"),
@@ -35,6 +40,7 @@ _HINTS = (
 
 def failed(project: Project | None, line: str, status: int, words: str) -> CourseError:
     """The error for a compose that ended with `status` and these `words`."""
+    words = _OF_ENV_FILE.sub(lambda found: found[1] or found[2], words)
     text = project.text if project is not None else None
     if text is not None and project is not None:
         found = fault(words, text, project.where, line)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_magics.containers import devices, mounts, options, ports
+from course_magics.containers.naming import name_only
 from course_magics.errors import OptionError, closest
 
 _BOX = "TaskTemplate.ContainerSpec."
@@ -89,7 +90,7 @@ def _pair(flag: str) -> Callable[[str], tuple[str, str]]:
     def read(item: str) -> tuple[str, str]:
         name, _, value = item.partition("=")
         if not name:
-            raise OptionError(f"{flag} takes NAME=VALUE, not {item!r}")
+            raise OptionError(f"{flag} takes NAME=VALUE, not {name_only(item)}")
         return name, value
 
     return read
@@ -128,7 +129,7 @@ def fields(item: str, flag: str, allowed: Mapping[str, str], first: str = "") ->
         if key not in allowed or not value:
             near = closest(key, allowed)
             hint = f"did you mean {near}=…?" if near else f"allowed: {', '.join(allowed)}"
-            raise OptionError(f"{flag}: cannot read {part!r}", hint=hint)
+            raise OptionError(f"{flag}: cannot read {name_only(part)}", hint=hint)
         found[allowed[key]] = value
     return found
 
