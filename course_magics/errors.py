@@ -69,7 +69,10 @@ class CourseError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         first, *rest = self.lines()
-        return [f"{_RED}{self.shown or type(self).__name__}{_RESET}: {first}", *rest]
+        name = self.shown or type(self).__name__
+        # "interrupted: the container was killed" says by itself what it is.
+        first = first.removeprefix(f"{name.lower()}: ")
+        return [f"{_RED}{name}{_RESET}: {first}", *rest]
 
 
 def _rebuild(kind: type[CourseError], message: str, state: dict[str, object]) -> CourseError:

@@ -237,6 +237,9 @@ def _restore(before: str | None) -> None:
 
 def _end(world: World) -> None:
     """End what the world has running: what it started, by its own marks."""
+    for kept in world.kept:
+        if kept.kind == "machine":  # else Vagrant lists it for good
+            world.kernel().run(f"%vagrant destroy -f --dir {kept.name}")
     for kernel in world.kernels:
         kernel.close()
     for name in ("vagrant", "machine", "keeper", "qemu", "ssh"):

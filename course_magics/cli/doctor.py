@@ -20,7 +20,10 @@ def add(words: Words) -> None:
 
 def _doctor(args: argparse.Namespace) -> int:
     from course_magics import doctor
+    from course_magics.engine import progress
 
+    # The first start of the embedded engine takes minutes; the report itself stays as it is.
+    progress.listen(lambda step: say(step, error=True))
     report = doctor.examine(quick=args.quick)
     say(report)
     return 0 if report.healthy else 1

@@ -197,9 +197,11 @@ def start_error(error: Exception, line: str) -> Exception:
     refusal: Exception = error
     words = str(error.explanation)
     low = words.lower()
-    if "exec: " not in low:
+    if "executable file " in low and "not found in $path" in low:  # also crun, which names no exec
+        status, what = 127, "the program was not found in the container"
+    elif "exec: " not in low:
         return refusal  # a mount, a limit…: not the program
-    if "executable file not found" in low or "no such file or directory" in low:
+    elif "no such file or directory" in low:
         status, what = 127, "the program was not found in the container"
     elif "permission denied" in low:
         status, what = 126, "the program cannot be executed"

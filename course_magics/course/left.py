@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import time
 from collections.abc import Iterable
@@ -47,7 +48,8 @@ def things(folders: Iterable[Path], *, all: bool = False, run: str = "") -> Thin
     """What of the course is there now: on the engine in use, and machines below `folders`.
 
     all: also what carries no label of the course; for a computer that does nothing else.
-    run: the beginning of a run's marks: what carries another run's is not looked at.
+    run: the beginning of a run's marks: what carries another one, or none, is not looked at; the
+    reader may be at work in a notebook meanwhile.
     """
     with engine.talking("docker ps -a") as api:
         found = _on_engine(api, all, run)
@@ -87,11 +89,14 @@ def left(before: Things, folders: Iterable[Path], *, all: bool = False, run: str
     """
     folders = list(folders)
     patience = Patience(_PATIENCE)
+    fewest: float = math.inf
     while True:
         now = things(folders, all=all, run=run)
         new = {kind: sorted(set(names) - set(before.get(kind, ()))) for kind, names in now.items()}
         new = {kind: names for kind, names in new.items() if names}
-        patience.saw(new)
+        # What comes and goes beside it is no sign that it goes.
+        fewest = min(fewest, sum(map(len, new.values())))
+        patience.saw(fewest)
         if not new or patience.over:
             return new
         time.sleep(0.5)
@@ -136,8 +141,9 @@ def _on_engine(api: APIClient, all: bool, run: str) -> Things:
     asked: ours.Filter = {} if all else labels.mine()
 
     def mine(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        # Another `make run` may be at it at the same time, on the same engine.
-        return [one for one in found if _of(run, (one.get("Labels") or {}).get(labels.RUN, ""))]
+        return [
+            one for one in found if (one.get("Labels") or {}).get(labels.RUN, "").startswith(run)
+        ]
 
     networks = [n["Name"] for n in mine(ours.networks(api, [asked]))]
     # Of a build that was cut off: no label says so.
@@ -148,7 +154,7 @@ def _on_engine(api: APIClient, all: bool, run: str) -> Things:
         "build steps": [] if all else [name for _, name in steps_left],
         "networks": [name for name in networks if name not in _ENGINE_OWN],
         "volumes": [v["Name"] for v in mine(ours.volumes(api, [asked]))],
-        "images": _images(api, all),
+        "images": _images(api, all, run),
     }
     swarm = api.info().get("Swarm", {})
     found["swarm"] = ["this engine"] if swarm.get("LocalNodeState") == "active" else []
@@ -162,14 +168,16 @@ def _on_engine(api: APIClient, all: bool, run: str) -> Things:
     return found
 
 
-def _images(api: APIClient, all: bool) -> list[str]:
+def _images(api: APIClient, all: bool, run: str) -> list[str]:
+    """An image carries no run's mark: in a run only those with the notebooks' own names count."""
     base = {f"{name}:latest" for name in BASES}
     names = []
     for image in api.images():
         tags = [tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"]
         user = (image.get("Labels") or {}).get(labels.IMAGE)
-        counts = all or user == labels.user()
-        demo = [t for t in tags if t.startswith(DEMO) and not user]
+        counts = all or (user == labels.user() and not run)
+        theirs = user and (not run or user != labels.user())
+        demo = [t for t in tags if t.startswith(DEMO) and not theirs]
         names += [t for t in (tags if counts else demo) if t not in base]
         if not tags and counts:
             names.append(image["Id"].removeprefix("sha256:")[:12])
@@ -178,11 +186,6 @@ def _images(api: APIClient, all: bool) -> list[str]:
 
 def _made_here(context: contexts.Context) -> bool:
     return context.is_host or context.labels.get(labels.USER) == labels.user()
-
-
-def _of(run: str, mark: str) -> bool:
-    """Whether what carries `mark` ("": none) counts for the run."""
-    return not mark or mark.startswith(run)
 
 
 def _processes(all: bool, run: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -192,34 +193,44 @@ def test_a_process_that_ends_while_it_is_looked_at_is_not_left(
 def test_another_run_beside_it_is_none_of_its_business(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the other has made meanwhile is still in use, and neither run fails for it."""
+    """What another run, or the reader, makes meanwhile is in use: the run does not fail for it."""
     name = f"beside-{uuid.uuid4().hex[:8]}"
     write(
         here / "a.ipynb",
         "import os, subprocess, sys\n"
         "os.environ['COURSE_RUN'] = 'other-1'\n"
         "other = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
-        "from course_magics import runs\nruns.note(runs.SWARM, 'theirs')",
+        "from course_magics import runs\nfrom course_magics.runtime import state_dir\n"
+        "runs.note(runs.SWARM, 'theirs')\n(state_dir() / 'swarms').mkdir()\n"
+        "(state_dir() / 'swarms' / 'theirs.json').write_text('{}')",
         "%load_ext course_magics",
         f"%container run -d --name {name} course/busybox sleep 1000",
         f"%container volume create {name}",
+        "del os.environ['COURSE_RUN']",
+        f"%container run -d --name {name}-mine course/busybox sleep 1000",
+        f"%container commit {name}-mine {name}",
     )
-    (there := tmp_path / "state" / "swarms").mkdir(parents=True)
     monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
     try:
-        before = left.things([])
-        (there / "theirs.json").write_text("{}")
         # Its kernel marks what it makes by another run's name, as that run's kernel would.
         status = course.main(["run", "a.ipynb"])
         assert status == 0, capsys.readouterr().out
-        assert name in left.left(before, [])["containers"], "all of it is seen by who asks for all"
-        (there / "theirs.json").unlink()
+        assert name in left.things([])["containers"], "all of it is seen by who asks for all"
     finally:
         for one in undo.processes("other-1"):
             one.kill()
         with engine.talking("docker rm -f") as api:
             api.remove_container(name, force=True)
+            api.remove_container(f"{name}-mine", force=True)
             api.remove_volume(name)
+            api.remove_image(name)
+
+
+def test_what_comes_and_goes_beside_it_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = itertools.count()
+    monkeypatch.setattr(left, "_PATIENCE", 1)
+    monkeypatch.setattr(left, "things", lambda *_, **__: {"processes": [f"{next(looks)} other"]})
+    assert list(left.left({}, [])) == ["processes"]
 
 
 def test_notes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
