@@ -26,7 +26,8 @@ lab: setup ## open the notebooks in JupyterLab
 setup-docs: # the same, and what the site and the slides need
 	@bash .ci/setup "$(VENV)" docs
 
-check: setup-test ## style, types, imports and unit tests, in a minute
+check: ## style, types, imports and unit tests, in a minute; needs Python alone
+	@bash .ci/setup "$$VENV" check
 	@ruff check . && ruff format --check --quiet . && mypy && lint-imports --no-logo --no-cache
 	@python -m pytest tests/unit -n 2 --dist load -q
 

@@ -125,7 +125,7 @@ def _output(*command: str) -> str:
 
 def _python() -> Check:
     names = ("course-magics", "ipython", "ipykernel", "docker")
-    versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in names)
+    versions = ", ".join(f"{n} {_version(n) or 'not installed'}" for n in names)
     return Check("python", "good", f"{sys.version.split()[0]}, {versions}")
 
 
@@ -265,9 +265,16 @@ def _memory() -> Check:
     return Check("memory", "good", f"{show_bytes(free)} available, {cpus} CPUs")
 
 
-def _widgets() -> Check:
+def _version(package: str) -> str | None:
+    """A package's version; None where it is not installed, as this one in a plain checkout."""
     try:
-        version = importlib.metadata.version("ipywidgets")
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _widgets() -> Check:
+    version = _version("ipywidgets")
+    if version is None:
         return Check("widgets", "note", "no live views: text alone", "pip install ipywidgets")
     return Check("widgets", "good", f"ipywidgets {version}")

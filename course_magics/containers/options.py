@@ -9,7 +9,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,25 @@ class RunOptions:
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> RunOptions:
-        """From a cell's flags; flags that are not run's own are left out."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{k: v for k, v in flags.items() if k in known})
+        """From a cell's flags. Raises TypeError for one that would be lost."""
+        return cls(**chosen(cls, flags, _NO_OPTIONS))
+
+
+#: Flags of run and create that are not the container's: the magic's own, and those without effect.
+_NO_OPTIONS = frozenset(
+    {"detach", "quiet", "detach_keys", "disable_content_trust", "help", "no_raise", "output"}
+)
+
+
+def chosen(kind: type, flags: Mapping[str, Any], others: Set[str]) -> dict[str, Any]:
+    """The flags that the dataclass `kind` has a field for.
+
+    others: those that it need not have one for. Raises TypeError for any other.
+    """
+    known = {f.name for f in fields(kind)}
+    if lost := flags.keys() - known - others:
+        raise TypeError(f"{kind.__name__} has no field for {', '.join(sorted(lost))}")
+    return {name: value for name, value in flags.items() if name in known}
 
 
 def config(image: str, command: list[str], options: RunOptions) -> dict[str, Any]:

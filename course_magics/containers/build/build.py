@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from course_magics.containers.build.result import Build, Step
 from course_magics.containers.create import no_such_image
 from course_magics.containers.mounts import host_path
 from course_magics.containers.naming import name_only
+from course_magics.containers.options import chosen
 from course_magics.containers.reap import reap_once
 from course_magics.errors import BuildError, CourseError, Interrupted, OptionError, closest
 
@@ -75,10 +76,16 @@ class BuildOptions:
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> BuildOptions:
-        """From a cell's flags; flags that are not build's own are left out."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{k: v for k, v in flags.items() if k in known and v is not None})
+        """From a cell's flags. Raises TypeError for one that would be lost."""
+        found = chosen(cls, flags, _NO_OPTIONS)
+        return cls(**{name: value for name, value in found.items() if value is not None})
 
+
+#: Flags of build that are not the build's: the magic's own, and those without effect.
+_NO_OPTIONS = frozenset(
+    {"check", "strict", "source", "quiet", "help", "no_raise"}
+    | {"load", "progress", "rm", "force_rm", "disable_content_trust"}
+)
 
 #: The options that only BuildKit has.
 BUILDKIT_ONLY = (
