@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from os import environ
 from pathlib import Path
 
-from course_magics import engine, process, storage
+from course_magics import engine, patience, process, storage
 from course_magics.errors import Interrupted, MachineError
 from course_magics.machines import readable
 from course_magics.machines.text import Lines
@@ -25,6 +25,8 @@ _INSTALL = {
 #: What an interrupted word leaves, and what to do about it.
 _HALF_MADE = ("up", "reload", "resume", "snapshot restore", "snapshot pop")
 #: Signs in vagrant's words, and what to do.
+#: The error of a vagrant that another one keeps from looking at a machine, for a moment.
+_LOCKED = "Vagrant::Errors::MachineLocked"
 _HINTS = (
     ("A Vagrant environment or target machine is required", "%%vagrantfile writes a Vagrantfile"),
     ("is required to run", "%vagrant up starts it"),
@@ -134,10 +136,20 @@ def detached(folder: Path, words: Sequence[str], after: str) -> None:
 
 
 def ask(folder: Path, words: Sequence[str], line: str = "") -> list[readable.Event]:
-    """Run vagrant for its data (`--machine-readable`). Raises MachineError in vagrant's words."""
+    """Run vagrant for its data (`--machine-readable`). Raises MachineError in vagrant's words.
+
+    While another vagrant has a machine locked, it is asked again.
+    """
     line = line or terminal_line(folder, words)
-    try:
+    status, out, err = 0, "", ""
+
+    def answered() -> bool:
+        nonlocal status, out, err
         status, out, err = capture(folder, [*words, "--machine-readable"])
+        return not (status and readable.fault(out) == _LOCKED)
+
+    try:
+        patience.until(answered, pause=0.5)
     except KeyboardInterrupt:
         raise Interrupted("interrupted: vagrant was stopped", command=line) from None
     if status:

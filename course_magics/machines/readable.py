@@ -42,5 +42,10 @@ def error(text: str) -> str | None:
     return None
 
 
+def fault(text: str) -> str:
+    """The class of Vagrant's error; "" without one."""
+    return next((event.value for event in read(text) if event.type == "error-exit"), "")
+
+
 def _plain(field: str) -> str:
     return field.replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n").replace("\\r", "\r")

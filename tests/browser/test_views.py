@@ -63,6 +63,8 @@ def test_a_stored_notebook_opens_without_a_dead_widget(lab: Lab, name: str) -> N
     )
     lab.run_all(page)
     expect(output(page, 1)).to_contain_text("steps cached", timeout=PATIENCE)
+    # The view goes a moment after the result has come.
+    expect(output(page, 1).locator(".jupyter-widgets:visible")).to_have_count(0, timeout=PATIENCE)
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
     page.close()
