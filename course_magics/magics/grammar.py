@@ -305,6 +305,30 @@ def flags_in(magic: Magic, word: Word, token: str) -> list[tuple[Flag, str, str 
     return list(_Reader(magic, word, None)._flags_in(token))
 
 
+def changed(
+    magic: Magic, word: Word, tokens: Sequence[str], key: str, change: Callable[[str], str]
+) -> list[str]:
+    """`tokens`, which the word has taken, with the values of the flag `key` changed."""
+    queue = list(tokens)
+    done: list[str] = []
+    while queue:
+        token = queue.pop(0)
+        done.append(token)
+        if token == "-" or not is_flag(token):
+            if not word.interspersed:
+                break
+            continue
+        if token == "--":
+            break
+        for flag, _, text in flags_in(magic, word, token):
+            if text is None and flag.kind != "switch":
+                value = queue.pop(0)
+                done.append(change(value) if flag.key == key else value)
+            elif text is not None and flag.key == key:
+                done[-1] = token[: len(token) - len(text)] + change(text)
+    return [*done, *queue]
+
+
 class _Reader:
     """Reads the flags and arguments of one word."""
 

@@ -1,5 +1,6 @@
 """`%%compose` and `%compose`: the real compose command on the real engine."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import docker
+import psutil
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -574,3 +576,30 @@ def test_a_project_known_by_its_name_is_taken_down_below_a_stranger_s_file(
     assert {row["Service"] for row in rows} == {"job", "web"}
     cell(f"%compose -p {shop} down")
     assert api.containers(all=True, filters={"label": f"{PROJECT}={shop}"}) == []
+
+
+def test_a_value_of_run_stands_on_no_command_line(cell: Cell, project: str, here: Path) -> None:
+    """Every account of the computer may read those; the program in the container has the value."""
+    found: list[list[str]] = []
+
+    def look() -> None:
+        until(lambda: found.extend(_compose_lines(project)) or len(found) > 3, seconds=60)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    file = one("a", "sh -c 'sleep 2; echo it is $$A'", "    environment: {A: none}\n")
+    done = cell(f"%%compose -p {project} run --rm -e A=hunter2-xyzzy a\n{file}").result
+    looking.join()
+    assert done.stdout == "it is hunter2-xyzzy\n"
+    assert any("-e" in line for line in found)
+    assert "hunter2" not in str(found)
+
+
+def _compose_lines(project: str) -> list[list[str]]:
+    """The command lines of compose's that are about the project."""
+    lines = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if project in (line := process.cmdline()) and "run" in line:
+                lines.append(line)
+    return lines

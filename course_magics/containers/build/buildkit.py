@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from course_magics import engine, labels
-from course_magics.containers import plugins
+from course_magics.containers import plugins, unseen
 from course_magics.containers.build import context as contexts
 from course_magics.containers.build.failure import Failure
 from course_magics.containers.build.result import Build, Step
@@ -70,7 +70,9 @@ def build(
     with tempfile.TemporaryDirectory(prefix="course-magics-") as place:
         ids = Path(place) / "image-id"
         reader = _Reader(result, moved)
-        status, rest = _run(_words(options, folder, ids), dockerfile, reader)
+        hidden = _unseen(options)
+        words = _words(options, folder, ids, hidden)
+        status, rest = _run(words, hidden, dockerfile, reader)
         if status or not (ids.is_file() or options.output):
             api.ping()  # an engine that has gone is no fault of the Dockerfile
             reader.fail(rest)
@@ -82,14 +84,28 @@ def build(
         _layer_sizes(api, result, options.target)
 
 
-def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
+def _unseen(options: BuildOptions) -> dict[str, str]:
+    """The build arguments whose values need not stand on buildx's command line."""
+    # A secret may be a variable, and caches in a cloud have their keys from variables.
+    named = {w for given in (*options.secret, *options.ssh) for w in re.split(r"[=,]", given)}
+    clouds = (
+        ("AWS_", "AZURE_", "ACTIONS_", "GITHUB_") if options.cache_to or options.cache_from else ()
+    )
+    return unseen.environment(
+        options.build_arg, seen=lambda name: name in named or name.startswith(clouds)
+    )
+
+
+def _words(
+    options: BuildOptions, folder: Path | None, ids: Path, hidden: dict[str, str]
+) -> list[str]:
     words = ["docker", "buildx", "build", "--progress=rawjson"]
     words += [] if options.output else [f"--iidfile={ids}"]
     words += [] if options.output or options.push else ["--load"]
     image = [f"{k}={v}" for k, v in labels.image(options.tag).items()]
     for flag, values in (
         ("-t", options.tag),
-        ("--build-arg", options.build_arg),
+        ("--build-arg", [unseen.without(value, hidden) for value in options.build_arg]),
         ("--label", [*image, *options.label]),
         ("--add-host", options.add_host),
         ("--allow", options.allow),
@@ -125,9 +141,11 @@ def _words(options: BuildOptions, folder: Path | None, ids: Path) -> list[str]:
     return [*words, "-f", host_path(options.file) if options.file else "-", str(folder)]
 
 
-def _run(words: list[str], dockerfile: str, reader: _Reader) -> tuple[int, str]:
+def _run(
+    words: list[str], hidden: dict[str, str], dockerfile: str, reader: _Reader
+) -> tuple[int, str]:
     """Run buildx and feed its events to `reader`; its status, and what it said beside them."""
-    environment = {**os.environ, **engine.current().environment, "DOCKER_CONTEXT": ""}
+    environment = {**os.environ, **hidden, **engine.current().environment, "DOCKER_CONTEXT": ""}
     del environment["DOCKER_CONTEXT"]
     environment["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
     process = subprocess.Popen(

@@ -102,12 +102,13 @@ def run(project: Project | None, words: Sequence[str], *, out: Sink, err: Sink) 
     # Without a file compose looks in the folders above, and a stranger's file is his programs. With
     # this one it does not, while a project that it knows by its name alone stays what runs.
     env = {} if project is not None and project.files else {"COMPOSE_FILE": os.devnull}
+    given = project.environment if project is not None else {}
     # A folder that was removed must not keep the project from being taken down.
     folder = project.folder if project is not None and project.folder.is_dir() else None
     return process.run(
         [str(find()), *_PLAIN, *before, *words],
         folder=folder,
-        env={**environment(), **env},
+        env={**given, **environment(), **env},
         out=out,
         err=err,
         grace=_GRACE,

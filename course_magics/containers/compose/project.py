@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from course_magics import labels, storage
+from course_magics.containers import unseen
 from course_magics.errors import OptionError
 from course_magics.runtime import state_dir
 from course_magics.shell import Token, as_typed, joined
@@ -38,7 +40,8 @@ class Project:
     """One project. files: what compose reads, our labels last. cell: the text, where it is one.
 
     folder: where relative paths begin. options: compose's flags before the word (`--profile x`).
-    chosen: whether somebody gave the name, and not the notebook or the folder.
+    chosen: whether somebody gave the name, and not the notebook or the folder. environment: values
+    of one call's flags, which are not to stand on its command line.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Project:
     cell: str | None = None
     options: tuple[str, ...] = ()
     chosen: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def words(self) -> list[str]:
         """The flags before compose's word."""
@@ -92,6 +96,20 @@ class Project:
     def with_options(self, options: Sequence[str]) -> Project:
         """The same with more flags before the word, for one call."""
         return replace(self, options=(*self.options, *options))
+
+    def with_environment(self, values: Sequence[str]) -> Project:
+        """The same for one call whose flags have these values (NAME=VALUE)."""
+        return replace(self, environment=unseen.environment(values, seen=self._goes_by))
+
+    def _goes_by(self, variable: str) -> bool:
+        """Whether what compose reads has it as a variable.
+
+        It may also be in what those files include: then they get the value of the flag.
+        """
+        variables = [".env", *_after("--env-file", self.options)]
+        texts = _texts([*self.files, *(self.folder / file for file in variables)])
+        texts.append(self.cell or "")
+        return any(unseen.is_used(variable, text) for text in texts)
 
     def called(self, name: str) -> Project:
         """The same under another name."""
@@ -140,6 +158,10 @@ class Project:
             for key, value in source.with_labels(text or "", labels.lasting(), self.name).items():
                 ours.setdefault(key, {}).update(value)
         storage.write_atomic(self.files[-1], json.dumps(ours, indent=1, sort_keys=True))
+
+
+def _after(flag: str, words: Sequence[str]) -> list[str]:
+    return [value for word, value in itertools.pairwise(words) if word == flag]
 
 
 def _texts(files: Sequence[Path]) -> list[str]:

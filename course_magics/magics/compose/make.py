@@ -11,7 +11,14 @@ from course_magics.containers.compose.progress import Changes
 from course_magics.containers.compose.project import Project
 from course_magics.errors import EngineError, Interrupted, OptionError
 from course_magics.magics.base import cell_streams
-from course_magics.magics.compose.project import colour, is_live, once, project, words
+from course_magics.magics.compose.project import (
+    colour,
+    is_live,
+    once,
+    project,
+    unseen_values,
+    words,
+)
 from course_magics.magics.grammar import Call, Flag, Word
 from course_magics.widgets.compose import live
 
@@ -74,6 +81,7 @@ def _build(call: Call) -> Any:
     typed = words(call)
     with _kept(call) as wanted:
         line = wanted.line(typed)
+        wanted, typed = unseen_values(call, wanted, typed, "build_arg")
         try:
             with live(is_live(call)) as watch:
                 progress = up.change(wanted, typed, line, watch=watch)
@@ -90,6 +98,7 @@ def _run(call: Call) -> Any:
     typed = words(call, "-T") if not call.no_TTY else words(call)
     with _kept(call) as wanted:
         line = wanted.line(words(call))
+        wanted, typed = unseen_values(call, wanted, typed, "env")
         return up.run(wanted, typed, line, out=out, err=err, detach=call.detach)
 
 

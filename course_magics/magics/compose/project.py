@@ -5,8 +5,9 @@ from __future__ import annotations
 from course_magics import settings
 from course_magics.containers.compose.project import Project, find, from_cell
 from course_magics.containers.compose.whose import own
+from course_magics.containers.unseen import without
 from course_magics.errors import OptionError
-from course_magics.magics.grammar import Call, Flag
+from course_magics.magics.grammar import Call, Flag, changed
 
 BEFORE = (
     Flag("-p --project-name", "the project (default: named after the notebook)", "text", "NAME"),
@@ -80,6 +81,19 @@ def words(call: Call, *more: str, name: str = "") -> list[str]:
     word = name or call.word.name
     extra = [m for m in more if m.lstrip("-").replace("-", "_") not in call.given]
     return [word, *extra, *call.typed]
+
+
+def unseen_values(
+    call: Call, wanted: Project, typed: list[str], key: str
+) -> tuple[Project, list[str]]:
+    """The project and the words for a call that has no values of the flag `key` in its words."""
+    wanted = wanted.with_environment(call.flags[key])
+    first, rest = typed[:1], typed[1:]
+
+    def change(value: str) -> str:
+        return without(value, wanted.environment)
+
+    return wanted, [*first, *changed(call.magic, call.word, rest, key, change)]
 
 
 def colour(call: Call) -> bool:
