@@ -104,7 +104,7 @@ def _theirs(api: APIClient, listed: Sequence[Found]) -> set[str]:
 
     A `docker build` in a terminal that begins FROM a course's image inherits its labels. Where an
     image's history does not say that the label was put on it last, it counts as the reader's when
-    it has a name and lies on another image of the course; and so does that other one.
+    it has a name and lies on an image with the same label; and so does that other one.
     """
     details = {i["Id"]: api.inspect_image(i["Id"]) for i in listed}
     theirs: set[str] = set()
@@ -119,12 +119,30 @@ def _theirs(api: APIClient, listed: Sequence[Found]) -> set[str]:
         # Somebody has put a layer on it: a commit, a build of his own. A name says so below.
         if last is False or (not _tags(image) and _committed(details[id])):
             theirs.add(id)
-        below = [i for i in details if i != id and _lies_on(details[id], details[i])]
+        same = [i["Id"] for i in listed if i["Id"] != id and _label(i) == _label(image)]
+        below = [i for i in same if _lies_on(details[id], details[i])]
         theirs |= {id, *below} if below and _tags(image) else set()
-    # With an image the engine removes those without a name that it was built on.
-    nameless = [i["Id"] for i in listed if i["Id"] in theirs and not _tags(i)]
-    on_those = (i for i in details for n in nameless if i != n and _lies_on(details[i], details[n]))
-    return theirs | set(on_those)
+    return theirs | {i for i in details if i not in theirs and _takes_work(api, details[i])}
+
+
+def _takes_work(api: APIClient, image: Found) -> bool:
+    """Whether a commit without a name would go with the image, which was built on it.
+
+    With an image the engine removes those below that have no name, down to the first that has one.
+    """
+    from docker.errors import NotFound
+
+    while parent := str(image.get("Parent") or ""):
+        try:
+            image = api.inspect_image(parent)
+        except NotFound:
+            break
+        if _tags(image):
+            break
+        value = ((image.get("Config") or {}).get("Labels") or {}).get(labels.IMAGE, "")
+        if labels.WORK in labels.of_image(value)[1]:
+            return True
+    return False
 
 
 def _committed(image: Found) -> bool:

@@ -218,6 +218,20 @@ def test_a_commit_of_a_terminal_goes_only_when_asked(
     assert made in {i["Id"] for i in api.images()}
 
 
+def test_what_was_built_on_a_commit_without_a_name_stays_with_it(
+    cell: Cell, api: docker.APIClient
+) -> None:
+    """The engine removes images without a name together with the last one that is built on them."""
+    cell("%container run --name box course/busybox sh -c 'echo work > /work'")
+    made = cell("%container commit box").result.id
+    cell(f"%%dockerfile -t above\nFROM {made}\nRUN echo x > /x")
+    cell("%%dockerfile -t beside\nFROM course/busybox\nCMD x")
+    cleaned = cell("%engine clean").result
+    assert cleaned.removed["images"] == ["beside"]
+    assert cleaned.asks == {"images": ["above"]}
+    assert api.inspect_image(made)
+
+
 def test_only_the_names_that_a_build_gave_go(
     cell: Cell, api: docker.APIClient, student: Callable[[str], None]
 ) -> None:
