@@ -10,7 +10,6 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 
 from course_magics import runs
@@ -25,11 +24,11 @@ RUN = "course-magics.run"
 #: Another value on each thing. An image that `docker commit` makes of a container inherits all of
 #: its labels, and gives them to whatever is run from it: what has its image's value is not ours.
 THING = "course-magics.thing"
-#: On an image: whose it is, then the names that the build gave it, or `WORK`, with blanks between.
-#: The same for every session: a session's own label would make the same cell another image in each
-#: kernel, and leave the old one behind without a name.
+#: On an image: whose it is, and `WORK` behind a blank. The same for every session and every name: a
+#: session's own label would make the same cell another image in each kernel, and leave the old one
+#: behind without a name.
 IMAGE = "course-magics.image"
-#: In place of names, on what was made of a container or a tar file: maybe there is no other copy.
+#: On what was made of a container or a tar file: maybe there is no other copy.
 WORK = "(work)"
 #: On what a failed build has got to. It goes when the build gets further.
 UNFINISHED = "course-magics.unfinished"
@@ -127,18 +126,18 @@ def lasting() -> dict[str, str]:
     return made
 
 
-def image(names: Iterable[str] = ()) -> dict[str, str]:
-    """The label of an image that is built now: one, since Podman puts several in any order.
+def image(*, work: bool = False) -> dict[str, str]:
+    """The label of an image that is made now: one, since Podman puts several in any order.
 
-    names: those that the build gives it.
+    work: it is made of a container or a tar file.
     """
-    return {IMAGE: " ".join([user(), *sorted(set(names))])}
+    return {IMAGE: f"{user()} {WORK}" if work else user()}
 
 
-def of_image(value: str) -> tuple[str, list[str]]:
-    """What a value of `IMAGE` says: the user, and the names or `WORK`."""
-    whose, *names = value.split() or [""]
-    return whose, names
+def of_image(value: str) -> tuple[str, bool]:
+    """What a value of `IMAGE` says: the user, and whether it is `WORK`."""
+    whose, _, more = value.partition(" ")
+    return whose, more == WORK
 
 
 def unfinished() -> dict[str, str]:

@@ -54,5 +54,5 @@ def changes(given: Sequence[str]) -> list[str]:
     What came by `run` carries its process's label, and what is run from the image shall not.
     """
     emptied = dict.fromkeys((labels.OWNER, labels.SESSION, labels.THING, labels.USER), "")
-    ours = {**emptied, **labels.image([labels.WORK])}
+    ours = {**emptied, **labels.image(work=True)}
     return [*given, *(f'LABEL {k}="{v}"' for k, v in ours.items())]

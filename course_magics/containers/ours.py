@@ -7,7 +7,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from course_magics import engine, labels
-from course_magics.containers.image import familiar
 from course_magics.errors import EngineError
 
 if TYPE_CHECKING:
@@ -76,8 +75,8 @@ def volumes(api: APIClient, filters: Sequence[Filter]) -> list[Found]:
 def images(api: APIClient, *, everybody: bool = False) -> tuple[list[str], list[str]]:
     """The names of the images that the course built (ids, where there are none).
 
-    First those that the build gave and that can go; then those of what may be somebody's work: a
-    commit, a name that somebody else gave, an image that a terminal built on one of the course.
+    First those that can go; then those of what may be somebody's work: a commit, an image with
+    several names (one may be somebody else's), one that a terminal built on one of the course.
     """
     listed = [
         image
@@ -88,14 +87,12 @@ def images(api: APIClient, *, everybody: bool = False) -> tuple[list[str], list[
     sure: list[str] = []
     maybe: list[str] = []
     for image in listed:
-        given = {familiar(name) for name in _label(image)[1]}
-        for name in _names(image):
-            free = image["Id"] not in theirs and (not _tags(image) or familiar(name) in given)
-            (sure if free else maybe).append(name)
+        free = image["Id"] not in theirs and len(_tags(image)) <= 1
+        (sure if free else maybe).extend(_names(image))
     return sure, maybe
 
 
-def _label(image: Found) -> tuple[str, list[str]]:
+def _label(image: Found) -> tuple[str, bool]:
     return labels.of_image((image.get("Labels") or {})[labels.IMAGE])
 
 
@@ -110,7 +107,7 @@ def _theirs(api: APIClient, listed: Sequence[Found]) -> set[str]:
     theirs: set[str] = set()
     for image in listed:
         id = image["Id"]
-        if labels.WORK in _label(image)[1]:
+        if _label(image)[1]:
             theirs.add(id)
             continue
         last = _labelled_last(api, id)
@@ -140,7 +137,7 @@ def _takes_work(api: APIClient, image: Found) -> bool:
         if _tags(image):
             break
         value = ((image.get("Config") or {}).get("Labels") or {}).get(labels.IMAGE, "")
-        if labels.WORK in labels.of_image(value)[1]:
+        if labels.of_image(value)[1]:
             return True
     return False
 

@@ -101,7 +101,7 @@ def test_commit(cell: Cell, fails: Fails, api: docker.APIClient, box: str) -> No
         ["cat", "/new"],
     )
     label = found["Config"]["Labels"][labels.IMAGE]
-    assert labels.of_image(label) == (labels.user(), [labels.WORK])
+    assert labels.of_image(label) == (labels.user(), True)
     assert cell(f"%container run --rm {box}:one").result.stdout == "hello\n"
     assert isinstance(fails(f"%container commit {box} {box}@x"), CourseError)
     assert isinstance(fails(f"%container commit -c 'NONSENSE x' {box} {box}:two"), EngineError)

@@ -204,11 +204,12 @@ def test_an_image_has_the_same_labels_in_every_session(monkeypatch: pytest.Monke
     assert labels.SESSION not in before
 
 
-def test_an_image_s_label_says_whose_it_is_and_what_the_build_called_it() -> None:
-    value = labels.image(["b", "a:1", "b"])[labels.IMAGE]
-    assert labels.of_image(value) == (labels.user(), ["a:1", "b"])
-    assert labels.of_image("ada@0123") == ("ada@0123", []), "of an earlier version"
-    assert labels.of_image("") == ("", [])
+def test_an_image_s_label_says_whose_it_is_and_whether_it_is_work() -> None:
+    for work in (True, False):
+        value = labels.image(work=work)[labels.IMAGE]
+        assert labels.of_image(value) == (labels.user(), work)
+    assert labels.of_image("ada@0123") == ("ada@0123", False), "of an earlier version"
+    assert labels.of_image("") == ("", False)
 
 
 @pytest.mark.skipif(

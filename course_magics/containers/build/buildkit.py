@@ -102,7 +102,7 @@ def _words(
     words = ["docker", "buildx", "build", "--progress=rawjson"]
     words += [] if options.output else [f"--iidfile={ids}"]
     words += [] if options.output or options.push else ["--load"]
-    image = [f"{k}={v}" for k, v in labels.image(options.tag).items()]
+    image = [f"{k}={v}" for k, v in labels.image().items()]
     for flag, values in (
         ("-t", options.tag),
         ("--build-arg", [unseen.without(value, hidden) for value in options.build_arg]),

@@ -127,7 +127,7 @@ def _params(options: BuildOptions) -> dict[str, Any]:
 
 def _labels(options: BuildOptions) -> dict[str, str]:
     """Each is a step of its own, after those of the cell."""
-    return {**labels.image(options.tag), **dict(item.partition("=")[::2] for item in options.label)}
+    return {**labels.image(), **dict(item.partition("=")[::2] for item in options.label)}
 
 
 def arguments(given: list[str]) -> dict[str, str | None]:

@@ -155,7 +155,7 @@ class Project:
         if self.cell is not None:
             storage.write_atomic(self.files[0], self.cell)
         for text in [self.cell] if self.cell is not None else _texts(self.files[:-1]):
-            for key, value in source.with_labels(text or "", labels.lasting(), self.name).items():
+            for key, value in source.with_labels(text or "", labels.lasting()).items():
                 ours.setdefault(key, {}).update(value)
         storage.write_atomic(self.files[-1], json.dumps(ours, indent=1, sort_keys=True))
 

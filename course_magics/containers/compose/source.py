@@ -41,11 +41,8 @@ def names(text: str, kind: str) -> list[str]:
     return [str(n) for n in found] if isinstance(found, dict) else []
 
 
-def with_labels(text: str, given: Mapping[str, str], project: str = "") -> dict[str, Any]:
-    """A compose file to lay over `text`: labels for all services, networks and volumes in it.
-
-    project: its name, after which compose calls what it builds.
-    """
+def with_labels(text: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """A compose file to lay over `text`: labels for all services, networks and volumes in it."""
     found = data(text)
     ours: dict[str, Any] = {}
     services = found.get("services")
@@ -54,9 +51,8 @@ def with_labels(text: str, given: Mapping[str, str], project: str = "") -> dict[
             continue
         entry: dict[str, Any] = {"labels": dict(given)}
         ours.setdefault("services", {})[str(name)] = entry
-        if service and service.get("build"):
-            images = _images(service, f"{project}-{name}")
-            entry["build"] = {"labels": our_labels.image(images)}
+        if (service or {}).get("build"):
+            entry["build"] = {"labels": our_labels.image()}
     for kind in ("networks", "volumes"):
         section = found.get(kind)
         for name, details in (section if isinstance(section, dict) else {}).items():
@@ -68,13 +64,6 @@ def with_labels(text: str, given: Mapping[str, str], project: str = "") -> dict[
         if isinstance(default.get("default"), dict) and default["default"].get("external"):
             del ours["networks"]["default"]
     return ours
-
-
-def _images(service: Mapping[str, Any], usual: str) -> list[str]:
-    """What the image is called that compose builds. Variables stay: it puts their values in."""
-    build = service["build"]
-    more = build.get("tags") if isinstance(build, dict) else None
-    return [str(service.get("image") or usual), *map(str, more if isinstance(more, list) else ())]
 
 
 def syntax_fault(text: str) -> tuple[Place, str] | None:

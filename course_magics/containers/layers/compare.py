@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from course_magics import engine
+from course_magics import engine, labels
 from course_magics.containers.build.result import shorten
 from course_magics.containers.layers.saved import Entry, Saved, save
 from course_magics.containers.layers.stack import Seen
@@ -169,7 +169,8 @@ def _settings(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"env {variable}", text
         elif name == "Labels":
             for label, text in value.items():
-                yield f"label {label}", text
+                if label != labels.IMAGE:  # ours says nothing about what is in it
+                    yield f"label {label}", text
         elif isinstance(value, dict):
             yield name.lower(), " ".join(sorted(value))
         else:
