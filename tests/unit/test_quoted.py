@@ -222,6 +222,7 @@ def test_the_provider_has_the_same_list(tmp_path: Path) -> None:
     assert len(said) >= len(cases)
 
 
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-utils")
 def test_a_disk_that_would_read_another_file_is_refused(tmp_path: Path) -> None:
     """A qcow2 image names its base, and QEMU reads that with the user's rights."""
     secret = tmp_path / "secret"
