@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -244,6 +245,38 @@ def test_a_port_whose_owner_does_not_answer_is_taken(make: Make) -> None:
         out = one.vagrant("up")
         assert f"22 => {port}" in out, "the collision was seen"
         assert "Now on port" in out
+
+
+def test_a_port_that_somebody_takes_meanwhile(make: Make, tmp_path: Path) -> None:
+    """Between Vagrant's look and QEMU's start; a stand-in for `qemu-img` takes it just then."""
+    with socket.socket() as one_more:
+        one_more.bind(("127.0.0.1", 0))
+        port = one_more.getsockname()[1]
+    (programs := tmp_path / "bin").mkdir()
+    real = shutil.which("qemu-img")
+    thief = programs / "qemu-img"
+    thief.write_text(
+        f"#!{sys.executable}\nimport os, subprocess, sys\n"
+        f"code = 'import socket, time; s = socket.create_server((\"127.0.0.1\", {port})); '\n"
+        "code += 'print(flush=True); time.sleep(60)'\n"
+        "if sys.argv[1] == 'create':\n"
+        "    p = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=-3)\n"
+        "    p.stdout.readline()\n"
+        f"os.execv({real!r}, ['qemu-img', *sys.argv[1:]])\n"
+    )
+    thief.chmod(0o755)
+    one = make(
+        f'config.vm.network "forwarded_port", guest: 22, host: {port}, id: "ssh", '
+        "auto_correct: true"
+    )
+    one.env["PATH"] = f"{programs}:{one.env['PATH']}"
+    out = one.vagrant("up")
+    assert f"collision for 22 => {port}" in out
+    assert one.ssh("echo here").strip() == "here"
+    # One that the Vagrantfile insists on is not moved.
+    other = make(f'config.vm.network "forwarded_port", guest: 80, host: {port}', folder="other")
+    other.env["PATH"] = one.env["PATH"]
+    assert str(port) in other.vagrant("up", fails=True)
 
 
 def test_sizes_meant_for_virtualbox_and_an_interrupted_up(make: Make) -> None:

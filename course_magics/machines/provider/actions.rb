@@ -342,11 +342,17 @@ module CourseQemu
         from = driver(env).suspension if driver(env).suspended?
         from = env[:start_from] if env[:start_from]
         env[:ui].info(words(from))
-        ports = forwarded(env)
-        report(env, ports)
+        report(env, forwarded(env))
         sizes = Sizes.of(machine)
-        driver(env).start(ports: ports, memory: sizes.memory, cpus: sizes.cpus,
-                          extra: config.extra_args, from: from, network: Networks.common(machine))
+        tries = 0
+        begin
+          driver(env).start(ports: forwarded(env), memory: sizes.memory, cpus: sizes.cpus,
+                            extra: config.extra_args, from: from, network: Networks.common(machine))
+        rescue Broken => error
+          lost = Ports.lost(error.message)
+          raise unless lost && (tries += 1) < 20 && Ports.moved(env, lost)
+          retry
+        end
         driver(env).delete(Driver::SUSPENDED) if from == Driver::SUSPENDED
         driver(env).await_ssh(machine.config.vm.boot_timeout) { env[:interrupted] }
         @app.call(env)

@@ -11,6 +11,7 @@ require_relative "agent"
 require_relative "allowed"
 require_relative "hub"
 require_relative "patience"
+require_relative "ports"
 
 module CourseQemu
   # One machine's files and its QEMU process. Knows nothing of Vagrant's actions.
@@ -130,7 +131,11 @@ module CourseQemu
       FileUtils.rm_f(path("let_in")) if from == :snapshot
       begin
         launch(settings, ports, from, network)
-      rescue Broken
+      rescue Broken => error
+        if Ports.lost(error.message)
+          FileUtils.rm_f(disk) if fresh # the next try is the first one again
+          raise
+        end
         # Another version of QEMU may refuse the box's snapshot: then it boots.
         raise unless from == :snapshot
         FileUtils.rm_f(disk)
