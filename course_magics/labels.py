@@ -221,7 +221,7 @@ def lives(label: str) -> int | None:
 def _judged(label: str) -> list[str]:
     """The parts of a value of `owner` about whose process something can be said here; else none."""
     parts = label.split(":")
-    known = len(parts) == 5 and parts[3].isdigit() and parts[4]
+    known = len(parts) == 5 and parts[3].isascii() and parts[3].isdigit() and parts[4]
     return parts if known and tuple(parts[:3]) == _here() else []
 
 

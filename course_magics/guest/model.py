@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course_magics import runtime, storage
-from course_magics.errors import MachineError
+from course_magics.errors import MachineError, fault_of
 from course_magics.guest import allowed
 
 #: What to do about a guest that is not whole.
@@ -43,8 +43,20 @@ class Guest:
             raise MachineError(
                 f"The guest in {folder} is of another format than {FORMAT}.", hint=AGAIN
             )
+        try:
+            return cls._whole(folder, data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise MachineError(
+                f"The guest in {folder} is damaged: guest.json lacks something.",
+                detail=fault_of(error), hint=AGAIN,
+            ) from error  # fmt: skip
+
+    @classmethod
+    def _whole(cls, folder: Path, data: dict[str, Any]) -> Guest:
         allowed.check(data)
         guest = cls(folder, data)
+        if missing := {"kernel", "initrd", "disk"} - guest.files.keys() or {"hash"} - data.keys():
+            raise KeyError(*missing)
         sizes = data.get("sizes") or {}
         for name in guest.files.values():
             if Path(name).name != name or not (folder / name).is_file():

@@ -27,7 +27,7 @@ from course_magics import storage
 from course_magics.engine.embedded import guest_side
 from course_magics.engine.embedded.files import Files, own_folder, prepared_folder
 from course_magics.engine.embedded.hardware import CPUS, INIT, MEMORY_MB
-from course_magics.errors import CourseError, MachineError
+from course_magics.errors import CourseError, MachineError, fault_of
 from course_magics.guest.bases import BASES
 from course_magics.guest.build import build_guest, clear_unfinished, installed_guest, locked
 from course_magics.guest.debs import unpack
@@ -80,6 +80,18 @@ class Prepared:
             raise MachineError(f"no snapshot of an engine in {folder}", hint=_AGAIN)
         found = cls(folder, data)
         Guest.load(folder)
+        try:
+            return found._whole(memory)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise MachineError(
+                f"the snapshot in {folder} is damaged: prepared.json lacks something",
+                detail=fault_of(error), hint=_AGAIN,
+            ) from error  # fmt: skip
+
+    def _whole(self, memory: bool) -> Prepared:
+        found, folder, data = self, self.folder, self.data
+        if not (found.hash and found.hardware):
+            raise KeyError("hash or hardware")
         sizes = data.setdefault("sizes", {})
         for file in (found.state, found.disk) if memory else (found.disk,):
             if not file.is_file():
