@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from course_magics.terminal import say
+from course_magics.terminal import Parser, say
 
 __all__ = ["Words", "noun", "say"]
 
 if TYPE_CHECKING:
-    Words = argparse._SubParsersAction[argparse.ArgumentParser]
+    Words = argparse._SubParsersAction[Parser]
 
 
 def noun(words: Words, name: str, help: str) -> Words:

@@ -148,6 +148,8 @@ class Book:
 
 def read(path: Path) -> Book:
     """Read it. Raises NoNotebook that says what is wrong, and in which cell."""
+    if path.exists() and not path.is_file():  # to read a pipe is to wait for somebody who writes
+        raise NoNotebook(f"{path} is no notebook: it is no regular file")
     try:
         raw = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -217,7 +219,7 @@ def _is_text(value: Any) -> bool:
 def find(places: list[Path]) -> list[Path]:
     """The notebooks named, and those directly in the folders named, in order.
 
-    Raises OptionError for a place that is not there.
+    Raises OptionError for a place that is not there, or is neither a file nor a folder.
     """
     found = []
     for place in places:
@@ -225,7 +227,10 @@ def find(places: list[Path]) -> list[Path]:
             near = closest(place.name, [p.name for p in place.parent.glob("*.ipynb")])
             hint = f"did you mean {place.with_name(near)}?" if near else None
             raise OptionError(f"there is no {place}", hint=hint)
-        found += sorted(place.glob("*.ipynb")) if place.is_dir() else [place]
+        if not place.is_dir() and not place.is_file():
+            raise OptionError(f"{place} is no notebook: it is no regular file")
+        inside = sorted(path for path in place.glob("*.ipynb") if path.is_file())
+        found += inside if place.is_dir() else [place]
     return found
 
 

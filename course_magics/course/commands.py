@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from course_magics.course.book import find
 from course_magics.course.lint import lint, lint_folder
-from course_magics.errors import CourseError, EngineError, OptionError
-from course_magics.terminal import say
+from course_magics.errors import EngineError, OptionError
+from course_magics.terminal import Parser, run_command, say
 
 if TYPE_CHECKING:
     from course_magics.course.left import Things
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Do one word; returns 1 when a notebook failed."""
-    args = _parser().parse_args(argv)
-    try:
+
+    def act() -> int:
+        args = _parser().parse_args(argv)
         if hasattr(args, "places") and not find(args.places):
             raise OptionError(f"no notebooks in {', '.join(map(str, args.places))}")
         return int(args.do(args))
-    except CourseError as error:
-        say(error, error=True)
-        return 1
+
+    return run_command(act)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m course_magics.course")
+def _parser() -> Parser:
+    parser = Parser("python -m course_magics.course")
     words = parser.add_subparsers(dest="word", required=True)
     run = words.add_parser("run", help="execute copies, write them and HTML; say what is left")
     run.add_argument("places", nargs="+", type=Path)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import copy
 import json
+import os
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +59,83 @@ def test_a_notebook_cannot_steer_the_terminal(
     said = "".join(capsys.readouterr())
     assert "fault" in said
     assert not set(said) & {"\x1b", "\x07", "\u202e"}
+
+
+def command(script: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A shell's line with `$C` for `course-magics`."""
+    program = "import sys; from course_magics.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = shlex.join([sys.executable, "-c", program])
+    return subprocess.run(
+        ["bash", "-c", script.replace("$C", words)],
+        env={**os.environ, **more}, capture_output=True, text=True, errors="replace",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["measure", "measure no-such", "--help", "measure x y"])
+def test_a_pipe_that_nobody_reads_ends_a_command_quietly(words: str, unbuffered: str) -> None:
+    line = f"{{ sleep 0.3; $C {words} 2>&1; echo $? >&3; }} 3>&2 | true"
+    done = command(line, PYTHONUNBUFFERED=unbuffered)
+    assert done.stderr.split() in (
+        ["141"],
+        ["0"],
+    )  # argparse says nothing of a pipe, in some Pythons
+
+
+def test_a_locale_without_our_characters_is_no_fault(here: Path) -> None:
+    """What comes first here is the name of the notebook."""
+    shutil.copy(NOTEBOOKS / "02-docker.ipynb", here / "02-dö.ipynb")
+    done = command("$C test --fast 02*.ipynb", PYTHONIOENCODING="ascii:strict")
+    assert "Traceback" not in done.stderr
+    assert "02-d?.ipynb" in done.stdout
+
+
+def test_a_command_without_an_output_works() -> None:
+    assert command("$C measure >&-").returncode == 0
+
+
+def test_what_the_system_refuses_is_one_line_and_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COURSE_CACHE", "/dev/null/x")
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    assert main(["guest", "box"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "cannot use /dev/null/x/guest: Not a directory",
+        "  → COURSE_CACHE=/path/to/folder names another folder",
+    ]
+    with pytest.raises(SystemExit):
+        main(["guest", "box", "extra"])
+
+
+@pytest.mark.parametrize("run", [course.main, main])
+def test_a_wrong_word_cannot_steer_the_terminal(
+    run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["docs"] if run is course.main else ["doctor"]
+    for wrong in ([*words, ESCAPE], [*words, f"--{ESCAPE}"], [ESCAPE], [*words, "a\nb"]):
+        with pytest.raises(SystemExit) as ended:
+            run(wrong)
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert "error: " in said
+        assert not set(said) & {"\x1b", "\x07", "\u202e"}
+        assert "\nb" not in said
+
+
+def test_only_regular_files_are_notebooks(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe would be waited for: nobody writes to it."""
+    (here / "book").mkdir()
+    for pipe in ("x.ipynb", "book/00-x.ipynb"):
+        os.mkfifo(here / pipe)
+    for run, words in ((main, ["test", "--fast"]), (course.main, ["lint"])):
+        assert run([*words, "x.ipynb"]) == 1
+        assert "x.ipynb is no notebook: it is no regular file" in capsys.readouterr().err
+        assert run([*words, "book"]) == 1
+        assert "no notebooks in book" in capsys.readouterr().err
+    shutil.copy(NOTEBOOKS / "02-docker.ipynb", here / "book/02-docker.ipynb")
+    main(["test", "--fast", "book"])
+    assert "1 notebook" in capsys.readouterr().out
 
 
 def broken(value: Any, path: list[Any], junk: Any) -> Any:

@@ -35,7 +35,7 @@ from course_magics.guest.images import IMAGES
 from course_magics.guest.launch import Machine as Booted
 from course_magics.guest.model import Guest, check_size, duplicate
 from course_magics.guest.procs import Say, need, run
-from course_magics.terminal import say
+from course_magics.terminal import ready, say
 
 #: Counted up when the way of making it changes without any of its inputs.
 _REVISION = 2
@@ -338,6 +338,7 @@ def _warm_up(files: Files) -> None:
 
 
 if __name__ == "__main__":  # as a process of its own: a kernel has an event loop already
+    ready()
     try:
         prepare(say)
     except CourseError as error:
