@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -103,15 +104,17 @@ def _folder() -> Path:
 
 
 def _made() -> tuple[Path, IO[str] | None]:
-    # $COURSE_CACHE may be one that a class shares, and nobody writes to.
-    places = [runtime.cache_dir(), runtime.xdg_folder("XDG_CACHE_HOME", ".cache")]
-    for place in places:
-        try:
-            base = storage.private_folder(place / "output")
-            break
-        except OSError:
-            if place == places[-1]:
-                raise
+    # $COURSE_CACHE may be one that a class shares: nobody writes there, or somebody else has.
+    with contextlib.suppress(OSError):
+        return _made_in(runtime.cache_dir() / "output")
+    return _made_in(runtime.xdg_folder("XDG_CACHE_HOME", ".cache") / "output")
+
+
+def _made_in(base: Path) -> tuple[Path, IO[str] | None]:
+    """A folder in `base` and its lock. Raises OSError, also where `base` is another user's."""
+    if base.exists() and not storage.trusted(base):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(base))
+    storage.private_folder(base)
     try:
         with storage.lock(base / ".lock") or contextlib.nullcontext():
             _sweep(base)

@@ -110,6 +110,35 @@ def test_a_cache_that_a_class_shares_is_not_written_to(
     assert out.file.parent.parent == cache
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+@pytest.mark.parametrize("mode", ["700", "777"])
+def test_nor_is_a_stranger_s_folder_in_it(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """The first one of the class has made it; root could write there, and is not to."""
+    shared = tmp_path / "shared"
+    (shared / "output").mkdir(parents=True)
+    (shared / "output").chmod(int(mode, 8))
+    os.chown(shared / "output", 65534, 65534)
+    monkeypatch.setenv("COURSE_CACHE", str(shared))
+    out = long(Screen())
+    assert out.file is not None
+    assert out.file.parent.parent == cache
+    assert not list((shared / "output").iterdir())
+    assert stat.S_IMODE((shared / "output").stat().st_mode) == int(mode, 8)
+
+
+def test_a_folder_that_cannot_be_locked_is_not_the_end(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake for a lock that is another user's: root may open it."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "shared"))
+    (tmp_path / "shared/output/.lock").mkdir(parents=True)
+    out = long(Screen())
+    assert out.file is not None
+    assert out.file.parent.parent == cache
+
+
 def test_where_nothing_can_be_kept_the_output_goes_on(cache: Path) -> None:
     cache.parent.parent.write_text("")
     screen = Screen()
