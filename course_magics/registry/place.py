@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import re
 import secrets
 import shutil
 from dataclasses import asdict, dataclass, fields
@@ -218,8 +218,59 @@ def _is_earlier(folder: Path) -> bool:
         found: dict[str, Any] | None = storage.read_json(folder / "registry.json")
         if found is not None and set(found) in (_EARLIER, {f.name for f in fields(Facts)}):
             return True
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        config = json.loads((folder / "config.yml").read_text("utf-8"))  # of other programs: YAML
-        root = config["storage"]["filesystem"]["rootdirectory"]
-        return bool(Path(root) == folder / "data")
+    with contextlib.suppress(OSError, ValueError):
+        return _is_config(storage.read_json(folder / "config.yml"), folder)  # of others: YAML
     return False
+
+
+def _is_config(found: Any, folder: Path) -> bool:
+    """Whether it is a configuration as 0.1.0 wrote it, or as this version does in its place.
+
+    A registry that somebody has set up by hand may have its images in `data`, too.
+    """
+    if not isinstance(found, dict):
+        return False
+    http, proxy, auth = (found.pop(name, None) for name in ("http", "proxy", "auth"))
+    fixed = [
+        {
+            "version": "0.1",
+            "log": {"level": "warn", "accesslog": {"disabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(folder / "data")},
+                "delete": {"enabled": deletes},
+                "cache": {"blobdescriptor": "inmemory"},
+            },
+        }
+        for deletes in (True, False)
+    ]
+    return (
+        found in fixed
+        and _is_like(http, {"addr": r"127\.0\.0\.1:[0-9]+", "secret": r"[0-9a-f]{32}"})
+        and (proxy is None or _is_like(proxy, {"remoteurl": r"https?://.+"}))
+        and (auth is None or _is_auth(auth, folder))
+    )
+
+
+def _is_auth(found: Any, folder: Path) -> bool:
+    """Whether it is how 0.1.0 checked passwords, or how this version does."""
+    if found == {"htpasswd": {"realm": "course", "path": str(folder / "htpasswd")}}:
+        return True
+    ours = {
+        "realm": r"http://127\.0\.0\.1:[0-9]+/.*",
+        "service": re.escape(token.SERVICE),
+        "issuer": re.escape(token.ISSUER),
+        "rootcertbundle": re.escape(str(folder / token.CERTIFICATE)),
+    }
+    return isinstance(found, dict) and set(found) == {"token"} and _is_like(found["token"], ours)
+
+
+def _is_like(found: Any, patterns: dict[str, str]) -> bool:
+    """Whether it has these keys, and each value is text that fits."""
+    return (
+        isinstance(found, dict)
+        and set(found) == set(patterns)
+        and all(
+            isinstance(found[name], str) and re.fullmatch(pattern, found[name])
+            for name, pattern in patterns.items()
+        )
+    )

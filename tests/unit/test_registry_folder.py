@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -130,18 +131,69 @@ def test_what_is_put_into_ours_stays(folder: Path) -> None:
     server.start(place, port=facts.port, open=True, say=quiet)  # still known as ours
 
 
+def of_0_1_0(folder: Path, port: int = 5000, **more: Any) -> dict[str, Any]:
+    """The configuration that version 0.1.0 wrote, straight into the folder."""
+    return {
+        "version": "0.1",
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(folder / "data")},
+            "delete": {"enabled": True},
+            "cache": {"blobdescriptor": "inmemory"},
+        },
+        "http": {"addr": f"127.0.0.1:{port}", "secret": "0123456789abcdef" * 2},
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"log": {"level": "warn"}},
+        {"storage": {"filesystem": {"rootdirectory": "ROOT"}}},
+        {"http": {"addr": ":5000", "secret": "0123456789abcdef" * 2}},
+        {"http": {"addr": "127.0.0.1:5000", "secret": "x"}},
+        {"http": {"addr": "127.0.0.1:5000"}},
+        {"http": 5},
+        {"auth": {"htpasswd": {"realm": "mine", "path": "htpasswd"}}},
+        {"auth": {"token": {"realm": "https://example.org"}}},
+        {"proxy": {"remoteurl": "https://example.org", "username": "me"}},
+        {"health": {}},
+    ],
+    ids=range(10),
+)
+def test_a_registry_that_somebody_has_set_up_by_hand_is_not_ours(
+    folder: Path, odd: dict[str, Any]
+) -> None:
+    """JSON is YAML as well, and `data` is a usual name."""
+    text = json.dumps(of_0_1_0(folder, **odd)).replace("ROOT", str(folder / "data"))
+    (folder / "config.yml").write_text(text)
+    (folder / "data/docker/registry").mkdir()
+    (folder / "data/docker/registry/layer").write_text("mine")
+    before = tree(folder)
+    assert main(["registry", "stop", "--remove", "--folder", str(folder)]) == 0
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("more", ["", "auth", "proxy"])
+def test_one_of_0_1_0_is(folder: Path, more: str) -> None:
+    path = str(folder / "htpasswd")
+    kinds: dict[str, Any] = {
+        "auth": {"htpasswd": {"realm": "course", "path": path}},
+        "proxy": {"remoteurl": "https://registry-1.docker.io"},
+    }
+    config = of_0_1_0(folder, **({more: kinds[more]} if more else {}))
+    (folder / "config.yml").write_text(json.dumps(config, indent=2))
+    assert Place(folder).folder == folder
+
+
 def test_a_registry_of_an_earlier_version_is_opened_with_all_it_has(tmp_path: Path) -> None:
     """Files as version 0.1.0 laid them, straight into the folder, by the real program."""
     old = tmp_path / "old"
     old.mkdir(mode=0o700)
     port = free_port()
     address = f"127.0.0.1:{port}"
-    config = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(old / "data")}},
-        "http": {"addr": address, "secret": "x"},
-    }
-    (old / "config.yml").write_text(json.dumps(config))
+    (old / "config.yml").write_text(json.dumps(of_0_1_0(old, port), indent=2))
     (old / "password").write_text("old-password\n")
     (old / "htpasswd").write_text("student:$2b$06$x\n")
     (old / "notes").write_text("mine")
@@ -163,6 +215,7 @@ def test_a_registry_of_an_earlier_version_is_opened_with_all_it_has(tmp_path: Pa
         assert token(address, "", ("student", "old-password")).ok
     finally:
         server.stop(place)
+    assert Place(old).folder == old, "with the configuration of this version"
     server.stop(Place(old), remove=True)
     assert [p.name for p in old.iterdir()] == ["notes"]
 
