@@ -63,7 +63,7 @@ def run_command(command: Callable[[], int | None]) -> int:
             return _run(command)
         finally:
             print(end="", flush=True)  # also where there is no stdout at all (`>&-`)
-    except BrokenPipeError:  # `… | head -1`: whoever read it has gone
+    except BrokenPipeError:  # `… | head -1`: the reader has closed the pipe
         _silence()
         return _NOT_HEARD
 
@@ -100,7 +100,7 @@ def _of_system(error: OSError) -> CourseError:
 
 
 def _left() -> list[int]:
-    """Those of our two streams that are pipes which nobody reads any more."""
+    """Which of stdout and stderr are pipes that nobody reads any more."""
     if not hasattr(select, "poll"):  # Windows
         return []
     poll = select.poll()

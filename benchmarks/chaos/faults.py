@@ -204,5 +204,5 @@ FAULTS = (
 
 
 def possible(world: str) -> list[Fault]:
-    """Those that can happen in this world, on this computer."""
+    """Those that can happen in this world."""
     return [f for f in FAULTS if world in f.worlds]

@@ -94,7 +94,7 @@ def left(before: Things, folders: Iterable[Path], *, all: bool = False, run: str
         now = things(folders, all=all, run=run)
         new = {kind: sorted(set(names) - set(before.get(kind, ()))) for kind, names in now.items()}
         new = {kind: names for kind, names in new.items() if names}
-        # What comes and goes beside it is no sign that it goes.
+        # Only fewer leftovers count as progress: other programs' things come and go.
         fewest = min(fewest, sum(map(len, new.values())))
         patience.saw(fewest)
         if not new or patience.over:

@@ -49,7 +49,7 @@ class Outcome:
 def run(places: list[Path], out: Path | None, jobs: int = 1, mark: str = "") -> list[Outcome]:
     """Run copies into `out`, or (None) store outputs; `jobs` notebooks at a time.
 
-    mark: a word that begins the marks of all that the notebooks make (`undo.py`).
+    mark: the prefix of the marks that all things made by the notebooks carry (`undo.py`).
     A line for each as it ends, then a table in the course's order, then what failed.
     """
     books = find(places)

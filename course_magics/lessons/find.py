@@ -74,7 +74,7 @@ def _distrusted(place: Path) -> Path | None:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """The folder and all that is in it, also behind links; each folder is entered once."""
+    """The folder and everything below it, following links; each folder is entered once."""
     entered = set()
     to_come = [folder]
     while to_come:

@@ -92,7 +92,7 @@ def _label_what_is_left(api: APIClient, made: set[str], ends: set[str]) -> None:
     if not made or engine.current().is_podman:
         return
     words = " ".join(f"{key}={json.dumps(value)}" for key, value in labels.unfinished().items())
-    # Whatever happens here, the reader is told how the build itself ended.
+    # An error here must not hide the error of the build itself.
     with contextlib.suppress(APIError, OSError):
         for image in api.images(filters={"dangling": True}):
             if labels.UNFINISHED in (image.get("Labels") or {}):
